@@ -1,0 +1,60 @@
+"""Which language a text is in, by py3langid, whose model lies inside its wheel: nothing is downloaded.
+
+One short cue says little (numbers, names, "OK"): callers pool texts. Languages are ISO 639-1 codes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+from py3langid.langid import MODEL_FILE, LanguageIdentifier
+
+from quality.text import letters, plain
+
+SURE_LETTERS = 60
+"""From this many letters on the identifier's own probability stands; below, confidence shrinks with the
+text.
+"""
+NO_LANGUAGE = "zxx"
+"""What the identifier calls text in no language."""
+_SAMPLE = 2000
+"""Characters that are looked at: more do not change the answer."""
+
+
+@lru_cache(maxsize=1)
+def known_languages() -> frozenset[str]:
+    """The codes that the identifier can tell apart."""
+    return frozenset(LanguageIdentifier.from_model_file(MODEL_FILE).labels)
+
+
+@lru_cache(maxsize=64)
+def _identifier(candidates: frozenset[str]) -> LanguageIdentifier:
+    identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+    if candidates:
+        identifier.set_languages(sorted(candidates))
+    return identifier
+
+
+def probabilities(text: str, candidates: Sequence[str] | None = None) -> dict[str, float]:
+    """Probability of each candidate that is known (all known ones by default); empty if none is or without
+    letters.
+    """
+    chosen = frozenset(candidates or ()) & known_languages()
+    sample = plain(text)[:_SAMPLE]
+    if letters(sample) == 0 or (candidates is not None and not chosen):
+        return {}
+    return {code: float(score) for code, score in _identifier(chosen).rank(sample)}
+
+
+def identify(texts: Sequence[str], candidates: Sequence[str] | None = None) -> tuple[str, float]:
+    """The language that the texts, pooled, are in, and how sure that is, 0 to 1.
+
+    ``("und", 0.0)`` where there is nothing to go by: no letters, or no candidate that the identifier knows.
+    """
+    pooled = " ".join(text.strip() for text in texts if text.strip())
+    ranked = probabilities(pooled, candidates)
+    code = max(ranked, key=lambda candidate: ranked[candidate], default=NO_LANGUAGE)
+    if code == NO_LANGUAGE:
+        return "und", 0.0
+    return code, ranked[code] * min(1.0, letters(pooled) / SURE_LETTERS)

@@ -1,0 +1,45 @@
+"""Settings of the gate. They change which text ships, so they enter the run's fingerprint."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Quality = Literal["low", "medium", "high", "max"]
+
+
+class GateSettings(BaseModel):
+    """How much the gate may spend on retries, and where it draws its lines."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    quality: Quality = Field(default="high", description="how far the ladder of retries goes")
+    short_speech_s: float = Field(default=1.0, ge=0, description="no text for less speech than this is silence")
+    low_confidence: float = Field(
+        default=0.6, ge=0, le=1, description="no text for speech less sure than this is silence"
+    )
+    min_letters_per_s: float = Field(
+        default=2.0, ge=0, description="letters a second of speech below which text was lost"
+    )
+    sparse_after_s: float = Field(default=4.0, gt=0, description="speech that it takes to judge sparse text")
+    silence_letters_per_s: float = Field(default=0.6, ge=0, description="stock phrases thinner than this were invented")
+    silence_after_s: float = Field(default=8.0, gt=0, description="speech that it takes to judge invented phrases")
+    max_letters_per_s: float = Field(default=30.0, gt=0, description="letters a second that nobody can speak")
+    dense_letters: int = Field(default=30, gt=0, description="letters that it takes to judge dense text")
+    language_letters: int = Field(
+        default=33, gt=0, description="letters (of about 40 characters) that it takes to judge the language"
+    )
+    language_probability: float = Field(
+        default=0.6, gt=0, lt=1, description="probability at which another language is believed"
+    )
+    length_z: float = Field(default=3.0, gt=0, description="deviations from the expected length of a translation")
+    unfinished_z: float = Field(
+        default=1.5, gt=0, description="the same for a short one that also lacks a sentence's end"
+    )
+    copied_share: float = Field(default=0.5, gt=0, le=1, description="share of words left in the source language")
+    copied_run: int = Field(default=3, gt=0, description="words in a row left in the source language")
+    compression_ratio: float = Field(
+        default=2.4, gt=1, description="how well only a loop compresses (Whisper's figure)"
+    )
+    min_logprob: float = Field(default=-1.0, lt=0, description="mean log-probability of a token (Whisper's figure)")
