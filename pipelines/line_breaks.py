@@ -1,0 +1,124 @@
+"""Where a line or a cue may end: what it costs to break between two units, and the best lines for a cue.
+
+Rules: Netflix general requirements ("line treatment"): after punctuation, before conjunctions and
+prepositions, never between an article or a clitic and what follows; ESIST: the upper line shorter where
+there is a choice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from itertools import pairwise
+
+_NEVER_LAST = {
+    "fr": (
+        "le la les l' un une des du de d' à au aux en ce cet cette ces mon ton son ma ta sa mes tes "
+        "ses notre votre leur nos vos leurs je j' tu il elle on nous vous ils elles ne n' me m' te "
+        "t' se s' que qu' qui et ou mais donc car ni si très plus pour par sur dans avec sans chez "
+        "m. mme mlle dr quel quelle parce"
+    ),
+    "en": (
+        "a an the my your his her its our their this that these those i you he she it we they to of "
+        "in on at for from with and or but not is are was were very mr. mrs. ms. dr."
+    ),
+    "tr": "bir bu şu o çok en ve ama ya her hiç dr. sayın",
+    "de": (
+        "der die das den dem des ein eine einen einem einer mein dein sein ich du er sie es wir ihr "
+        "zu von in an auf mit und oder aber nicht sehr"
+    ),
+    "es": "el la los las un una unos unas de del a al en con por para y o pero que mi tu su no muy",
+    "it": "il lo la i gli le un una di del della a al alla in con per e o ma che mi ti si non",
+    "pt": "o a os as um uma de do da em no na com por para e ou mas que meu minha não",
+    "nl": "de het een mijn jouw zijn haar van in op aan met voor en of maar niet ik je hij ze we",
+}
+_GOOD_FIRST = {
+    "fr": (
+        "et ou mais donc car ni que qui quand comme parce si avec pour dans sur chez sans avant "
+        "après depuis pendant à de en vers jusqu'à"
+    ),
+    "en": ("and or but so because that which who when if with for in on at to from by before after since"),
+    "tr": "ve ama çünkü fakat veya ki için ile",
+    "de": "und oder aber weil dass wenn mit für in auf von nach vor seit",
+    "es": "y o pero porque que cuando si con para en de por desde",
+    "it": "e o ma perché che quando se con per in di da",
+    "pt": "e ou mas porque que quando se com para em de por desde",
+    "nl": "en of maar omdat dat als met voor in op van na",
+}
+
+_TITLES = frozenset(
+    {"monsieur", "madame", "mademoiselle", "docteur", "professeur", "maître", "sayın", "señor", "señora"}
+)
+
+SENTENCE_END, CLAUSE_END, BEFORE_LINK, PLAIN, FORBIDDEN = 0.0, 0.15, 0.4, 0.7, 2.0
+
+
+@lru_cache(maxsize=32)
+def _tables(language: str) -> tuple[frozenset[str], frozenset[str]]:
+    return frozenset(_NEVER_LAST.get(language, "").split()), frozenset(_GOOD_FIRST.get(language, "").split())
+
+
+def break_cost(before: str, after: str, language: str) -> float:
+    """How bad a break between two units is, from 0 (after a sentence) to 2 (after an article)."""
+    never_last, good_first = _tables(language)
+    bare = before.rstrip("\"'”’»)] \u00a0\u202f")
+    last = bare[-1:] if bare else ""
+    word = before.lower().replace("’", "'")
+    if word in never_last:
+        return FORBIDDEN
+    if last and last in ".!?…。！？؟।":
+        return SENTENCE_END
+    if last and last in ",;:，、،–—":
+        return CLAUSE_END
+    if after[:1].isupper() and language != "de" and (before[:1].isupper() or word in _TITLES):
+        return FORBIDDEN  # first and last name, title and name; German writes all nouns so
+    return BEFORE_LINK if after.lower().replace("’", "'") in good_first else PLAIN
+
+
+def lines_needed(units: Sequence[str], max_chars: int) -> int:
+    """The fewest lines that hold the units, none of which is longer than a line."""
+    lines, used = 0, max_chars + 1
+    for unit in units:
+        if used + 1 + len(unit) > max_chars or lines == 0:
+            lines, used = lines + 1, len(unit)
+        else:
+            used += 1 + len(unit)
+    return lines
+
+
+def best_lines(units: Sequence[str], language: str, max_chars: int) -> tuple[str, ...]:
+    """The units in as few lines as they need, broken where it reads best, lines balanced, the upper one
+    shorter.
+    """
+    count = lines_needed(units, max_chars)
+    if count <= 1:
+        return (" ".join(units),) if units else ()
+    even = sum(map(len, units)) / count
+    # best[k][i]: cheapest way to set the first i units in k lines, and where the last of them begins
+    best: list[dict[int, tuple[float, int]]] = [{0: (0.0, 0)}]
+    for line in range(1, count + 1):
+        row: dict[int, tuple[float, int]] = {}
+        for begin, (cost, _) in best[-1].items():
+            width = -1
+            for end in range(begin + 1, len(units) + 1):
+                width += 1 + len(units[end - 1])
+                if width > max_chars:
+                    break
+                own = cost + _line_cost(units, end, width, even, line == count, language)
+                if end not in row or own < row[end][0]:
+                    row[end] = (own, begin)
+        best.append(row)
+    cuts = [len(units)]
+    for line in range(count, 0, -1):
+        cuts.append(best[line][cuts[-1]][1])
+    cuts.reverse()
+    return tuple(" ".join(units[a:b]) for a, b in pairwise(cuts))
+
+
+def _line_cost(units: Sequence[str], end: int, width: int, even: float, is_last: bool, language: str) -> float:
+    uneven = (width - even) / max(1.0, even)
+    cost = uneven * uneven
+    if not is_last:
+        cost += break_cost(units[end - 1], units[end], language) if end < len(units) else 0.0
+        cost += max(0.0, uneven) * 0.3  # the pyramid stands on its broad side
+    return cost
