@@ -1,0 +1,1 @@
+"""The model on its accelerator: engines, prompts, features, checkpoints. No Ray, no files of the archive."""

@@ -1,0 +1,102 @@
+"""Turkish sentences read aloud by espeak-ng, in many voices.
+
+Drives the shared library that the ``espeakng-loader`` wheel carries, so the recipe needs no system package.
+It knows voices and audio samples; it does not know what is said or what a model is.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import random
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import espeakng_loader
+import numpy as np
+import soxr
+
+SAMPLE_RATE = 16_000
+
+# espeak-ng's speak_lib.h
+_AUDIO_OUTPUT_SYNCHRONOUS = 2
+_CHARS_UTF8 = 1
+_END_PAUSE = 0x1000
+_RATE, _VOLUME, _PITCH, _RANGE = 1, 2, 3, 4
+
+# Voice variants that speak plainly. Whispers, echoes and jokes are left out.
+_STRANGE = {"whisper", "whisperf", "fast_test", "shelby", "zac", "travis", "robosoft2", "Storm", "UniRobot"}
+
+
+@dataclass(frozen=True)
+class Voice:
+    """How a sentence is read: an espeak-ng variant, words a minute, pitch and pitch range (both 0 to 99)."""
+
+    variant: str
+    rate: int
+    pitch: int
+    range: int
+
+
+@functools.cache
+def _library() -> tuple[ctypes.CDLL, int]:
+    library = ctypes.CDLL(espeakng_loader.get_library_path())
+    data = str(Path(espeakng_loader.get_data_path()).parent).encode()
+    rate = library.espeak_Initialize(_AUDIO_OUTPUT_SYNCHRONOUS, 0, data, 0)
+    if rate <= 0:
+        raise RuntimeError("espeak-ng did not start: reinstall the wheel espeakng-loader")
+    return library, rate
+
+
+def variants() -> list[str]:
+    """Names of the voice variants used for training and evaluation, in a stable order."""
+    folder = Path(espeakng_loader.get_data_path()) / "voices" / "!v"
+    return sorted(p.name for p in folder.iterdir() if p.name not in _STRANGE)
+
+
+def is_held_out(variant: str) -> bool:
+    """Whether training never hears this variant: every eighth one."""
+    return variants().index(variant) % 8 == 3
+
+
+def draw_voice(rng: random.Random, held_out: bool) -> Voice:
+    """A voice from the training set, or from the set that training never hears."""
+    choices = [v for v in variants() if is_held_out(v) == held_out]
+    return Voice(rng.choice(choices), rng.randint(130, 210), rng.randint(25, 75), rng.randint(30, 70))
+
+
+def speak(text: str, voice: Voice, language: str = "tr") -> np.ndarray:
+    """The sentence as float32 samples at 16 kHz, shape (n,), in [-1, 1], without silence at either end."""
+    library, rate = _library()
+    chunks: list[np.ndarray] = []
+
+    @ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
+    def collect(wav: Any, count: int, _events: Any) -> int:
+        if wav and count > 0:
+            chunks.append(np.ctypeslib.as_array(wav, (count,)).copy())
+        return 0
+
+    library.espeak_SetSynthCallback(collect)
+    name = f"{language}+{voice.variant}".encode()
+    if library.espeak_SetVoiceByName(name) != 0:
+        raise ValueError(f"espeak-ng has no voice {name.decode()}")
+    for parameter, value in (
+        (_RATE, voice.rate),
+        (_PITCH, voice.pitch),
+        (_RANGE, voice.range),
+        (_VOLUME, 90),
+    ):
+        library.espeak_SetParameter(parameter, value, 0)
+    data = text.encode() + b"\0"
+    library.espeak_Synth(data, len(data), 0, 1, 0, _CHARS_UTF8, None, None)
+    library.espeak_Synchronize()
+    if not chunks:
+        raise ValueError(f"espeak-ng read nothing aloud for {text!r}")
+    samples = np.concatenate(chunks).astype(np.float32) / 32768.0
+    return _trim(soxr.resample(samples, rate, SAMPLE_RATE))
+
+
+def _trim(samples: np.ndarray, floor: float = 0.003) -> np.ndarray:
+    loud = np.flatnonzero(np.abs(samples) > floor)
+    return samples[loud[0] : loud[-1] + 1] if len(loud) else samples
