@@ -1,0 +1,1 @@
+"""Measurements of the whole job; each writes its figures with ``--json FILE``."""

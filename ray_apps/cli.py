@@ -1,0 +1,265 @@
+"""The command ``voxtral``: translate, verify, doctor.
+
+Everything heavy (Ray, torch, transformers) is imported inside the commands, so that ``--help`` is instant.
+Results go to stdout, messages to stderr. Exit codes: 0 all done; 1 something failed or is left; 2 the command
+was not right; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from ray_apps.cli_feedback import get_feedback
+
+COMMANDS = ("translate", "verify", "doctor")
+OUR_PACKAGES = {"ray_apps", "pipelines", "b200_kernels", "quality", "cluster"}
+"""Errors of their own classes are written for the user; all others are not."""
+DONE, INCOMPLETE, USAGE, INTERRUPTED = 0, 1, 2, 130
+
+app = typer.Typer(
+    name="voxtral",
+    help="Archives of speech in, subtitles in another language out.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Quality = StrEnum("Quality", ["low", "medium", "high", "max"])
+Engine = StrEnum("Engine", ["auto", "reference"])
+
+JsonFile = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the figures here too.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Entry point; exits with one of the codes above."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that has no é must not end a job
+    app(args=arguments, prog_name="voxtral")
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib import metadata
+
+        try:
+            typer.echo(f"voxtral-b200 {metadata.version('voxtral-b200')}")
+        except metadata.PackageNotFoundError:
+            typer.echo("voxtral-b200 (run from its source, not installed)")
+        raise typer.Exit
+
+
+@app.callback()
+def _program(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Archives of speech in, subtitles in another language out."""
+
+
+@app.command()
+def translate(
+    inputs: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="INPUT...", help="Folders, globs, files, URLs, or lists of them."),
+    ] = None,
+    target_lang: Annotated[
+        list[str] | None,
+        typer.Option("--target-lang", "-t", help="Language of the subtitles; several: a,b."),
+    ] = None,
+    source_lang: Annotated[
+        str | None, typer.Option("--source-lang", "-s", help="Spoken language; without it, it is identified.")
+    ] = None,
+    out: Annotated[
+        str | None, typer.Option("--out", "-o", help="Output folder or URL.", show_default="./subtitles")
+    ] = None,
+    quality: Annotated[
+        Quality | None,
+        typer.Option(help="Effort spent on doubtful texts.", show_default="medium"),
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="Hub id, folder, URL or `embedded`; else by the hardware.")] = None,
+    engine: Annotated[Engine | None, typer.Option(help="What runs the model.", show_default="auto")] = None,
+    formats: Annotated[
+        str | None, typer.Option(help="Files for each medium.", metavar="LIST", show_default="srt,vtt,json")
+    ] = None,
+    address: Annotated[str | None, typer.Option(help="An existing Ray cluster; else one on this machine.")] = None,
+    min_actors: Annotated[int | None, typer.Option(min=1, help="Models at work, at least.")] = None,
+    max_actors: Annotated[int | None, typer.Option(min=1, help="Models at work, at most.")] = None,
+    audio_stream: Annotated[
+        int | None, typer.Option(min=0, help="Index of the audio stream, where a medium has several.")
+    ] = None,
+    retry_errors: Annotated[
+        bool, typer.Option("--retry-errors", help="Try again what an earlier run gave up on.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
+    config: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="YAML file with settings; flags go before it.")
+    ] = None,
+    json_file: JsonFile = None,
+    debug: Debug = False,
+) -> None:
+    """Translate media; run again, it does what is missing."""
+    flags = {
+        "inputs": inputs,
+        "targets": target_lang,
+        "source": source_lang,
+        "out": out,
+        "quality": quality and quality.value,
+        "model": model,
+        "engine": engine and engine.value,
+        "formats": formats,
+        "address": address,
+        "min_actors": min_actors,
+        "max_actors": max_actors,
+        "audio_stream": audio_stream,
+        "retry_errors": retry_errors or None,
+    }
+    _exit_with(lambda: _plan(flags, config, json_file) if dry_run else _run(flags, config, json_file), debug)
+
+
+@app.command()
+def verify(
+    out: Annotated[str, typer.Argument(metavar="OUT", help="Output folder of a run.")],
+    json_file: JsonFile = None,
+    debug: Debug = False,
+) -> None:
+    """Compare a run's list of media with its output; exit 1 on anything lost, doubled or unaccounted for."""
+    _exit_with(lambda: _verify(out, json_file), debug)
+
+
+@app.command()
+def doctor(
+    model: Annotated[str | None, typer.Option(help="The model that you mean to use.")] = None,
+    out: Annotated[str, typer.Option("--out", "-o", help="The output folder that you mean to use.")] = "subtitles",
+    json_file: JsonFile = None,
+    debug: Debug = False,
+) -> None:
+    """What this machine has, and what would run on it."""
+    _exit_with(lambda: _doctor(model, out, json_file), debug)
+
+
+def _run(flags: dict[str, Any], config: Path | None, json_file: Path | None) -> int:
+    from ray_apps.cli_report import as_json, show_summary, write_json
+    from ray_apps.cli_settings import make_settings
+
+    settings = make_settings(flags, config)
+    _check_json_file(json_file)
+    # Imported late: a wrong flag is answered before Ray is loaded.
+    from ray_apps.batch_job import run_job
+
+    feedback = get_feedback()
+    summary = run_job(settings, feedback)
+    feedback.close()
+    show_summary(summary, Console())
+    if json_file is not None:
+        write_json(as_json(summary), json_file)
+    if summary.demo_model:
+        feedback.warning(
+            "demo-model: the embedded checkpoint knows a small world and is for tests and demos; "
+            "use --model mistralai/Voxtral-Mini-3B-2507 for real speech"
+        )
+    if summary.interrupted:
+        feedback.warning("interrupted; run the same command again to go on")
+        return INTERRUPTED
+    if summary.transient:
+        feedback.warning(f"{summary.transient} shards are left; run the same command again to try them once more")
+    return INCOMPLETE if summary.media_failed or summary.errors or summary.transient else DONE
+
+
+def _plan(flags: dict[str, Any], config: Path | None, json_file: Path | None) -> int:
+    from ray_apps.cli_report import plan_figures, show_plan, write_json
+    from ray_apps.cli_settings import make_settings
+
+    settings = make_settings(flags, config)
+    _check_json_file(json_file)
+    from ray_apps.plan import plan_job
+
+    feedback = get_feedback()
+    figures = plan_figures(plan_job(settings, feedback))
+    feedback.close()
+    show_plan(figures, Console())
+    if json_file is not None:
+        write_json(figures, json_file)
+    return DONE
+
+
+def _verify(out: str, json_file: Path | None) -> int:
+    from pipelines.storage import Store
+    from pipelines.verify import verify as verify_store
+    from ray_apps.cli_report import as_json, show_verification, write_json
+
+    _check_json_file(json_file)
+    verification = verify_store(Store(out))
+    show_verification(verification, Console())
+    if json_file is not None:
+        write_json(as_json(verification), json_file)
+    return INCOMPLETE if verification.problems else DONE
+
+
+def _doctor(model: str | None, out: str, json_file: Path | None) -> int:
+    from ray_apps.cli_report import as_json, write_json
+    from ray_apps.doctor import examine, show
+
+    _check_json_file(json_file)
+    report = examine(model, out)
+    show(report, Console(), get_feedback())
+    if json_file is not None:
+        write_json(as_json(report), json_file)
+    return DONE if report.usable else INCOMPLETE
+
+
+def _check_json_file(path: Path | None) -> None:
+    """Before the work, not after it."""
+    from ray_apps.cli_settings import UsageError
+
+    if path is None:
+        return
+    folder = path.parent
+    if path.is_dir() or not folder.is_dir() or not os.access(path if path.exists() else folder, os.W_OK):
+        raise UsageError(f"--json {path} cannot be written; name a file in a folder that you may write to")
+
+
+def _exit_with(command: Callable[[], int], debug: bool) -> None:
+    """Run a command and exit with its code; an error is told in a line, unless ``debug`` asks for more."""
+    feedback = get_feedback()
+    try:
+        code = command()
+    except KeyboardInterrupt:
+        feedback.warning("interrupted; run the same command again to go on")
+        code = INTERRUPTED
+    except Exception as error:
+        if debug:
+            raise
+        code = _tell(error)
+    finally:
+        feedback.close()
+    raise typer.Exit(code)
+
+
+def _tell(error: Exception) -> int:
+    """Say what went wrong; the exit code."""
+    message = str(error) or type(error).__name__
+    written_for_users = type(error).__module__.split(".")[0] in OUR_PACKAGES
+    if not written_for_users and not isinstance(error, ConnectionError | PermissionError | FileNotFoundError):
+        message = f"{_without_traceback(error)}\nIf this does not help, run it again with --debug"
+    get_feedback().error(message)
+    return USAGE if written_for_users and not isinstance(error, OSError | RuntimeError) else INCOMPLETE
+
+
+def _without_traceback(error: Exception) -> str:
+    """Ray's errors carry a worker's whole traceback in their message: its last line says what happened."""
+    message = str(error).strip() or type(error).__name__
+    if '  File "' in message:
+        return message.splitlines()[-1].strip()
+    return f"{type(error).__name__}: {message}"

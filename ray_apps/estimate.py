@@ -1,0 +1,52 @@
+"""How long a job may take: from the last run into the same folder, else a guess by the kind of machine."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cluster.hardware import detect_hardware
+from pipelines.storage import Store
+
+if TYPE_CHECKING:
+    from ray_apps.plan import JobPlan
+
+# Seconds of audio a second with the reference engine. Demo model: 1.3 full windows/s were measured on two
+# cores for one task, and a run asks for two. The others are orders of magnitude, and the user is told so.
+DEMO_PER_CORE, VOXTRAL_PER_CORE, VOXTRAL_PER_GPU = 15.0, 0.05, 30.0
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Seconds of work, start-up left out, and what the figure rests on."""
+
+    seconds: float
+    basis: str
+
+
+def estimate(plan: JobPlan) -> Estimate:
+    """The time for what is missing of a job."""
+    measured = _last_speed(plan)
+    if measured:
+        return Estimate(plan.missing_s / measured, f"{measured:.1f} × real time, as the last run here")
+    hardware = detect_hardware()
+    cores = int(hardware["cpu_count"])
+    if plan.checkpoint.demo_model:
+        return Estimate(plan.missing_s / (DEMO_PER_CORE * cores), f"a guess: demo model on {cores} cores")
+    if hardware["has_gpu"]:
+        return Estimate(plan.missing_s / VOXTRAL_PER_GPU, f"a guess: one {hardware['gpu_name']}")
+    return Estimate(plan.missing_s / (VOXTRAL_PER_CORE * cores), f"a guess: large model on {cores} CPU cores")
+
+
+def _last_speed(plan: JobPlan) -> float | None:
+    """Of the last run with the same fingerprint, where it did anything."""
+    store = Store(plan.settings.out)
+    if not store.exists("summary.json"):
+        return None
+    try:
+        last = json.loads(store.read_bytes("summary.json"))
+        speed = float(last["realtime_factor"]) if last["fingerprint"] == plan.recipe.fingerprint else 0.0
+    except (ValueError, KeyError, TypeError):
+        return None  # not a summary that this version wrote: a guess is as good
+    return speed if speed > 0 else None

@@ -1,0 +1,182 @@
+"""What a run would do, worked out before anything is done: the media, their shards, and what the ledger already has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import cast
+
+from b200_kernels import prompts
+from b200_kernels.checkpoints import (
+    Checkpoint,
+    UnsupportedPair,
+    check_pair,
+    default_model,
+    open_checkpoint,
+)
+from b200_kernels.precision import DtypeName, detect_optimal_dtype
+from cluster.feedback import Feedback
+from cluster.hardware import detect_hardware
+from pipelines.manifest import build_manifest
+from pipelines.parts import PartStore
+from pipelines.records import Failure, Medium, Shard
+from pipelines.shards import cut_into_shards
+from pipelines.storage import Store
+from ray_apps.settings import Recipe, Settings, digest
+
+
+@dataclass(frozen=True)
+class Accelerator:
+    """What decides ``auto``: is there a GPU, and in which precision does it compute."""
+
+    has_gpu: bool
+    dtype: DtypeName
+
+
+CLUSTER_GPU = Accelerator(has_gpu=True, dtype="bfloat16")
+"""A cluster's GPUs, seen from a driver that may have none: every kind we name (A100 and later) computes in bf16."""
+
+
+def this_machine() -> Accelerator:
+    """The first GPU here and the format that suits it, else the CPU and float32."""
+    dtype = cast(DtypeName, str(detect_optimal_dtype()).removeprefix("torch."))
+    return Accelerator(bool(detect_hardware()["has_gpu"]), dtype)
+
+
+@dataclass(frozen=True)
+class JobPlan:
+    """The whole archive's shards, and what is done already."""
+
+    settings: Settings
+    recipe: Recipe
+    checkpoint: Checkpoint
+    media: tuple[Medium, ...]
+    shards: dict[str, tuple[Shard, ...]]
+    """Shards by medium id, for every medium that can be read."""
+    finished: frozenset[str]
+    """Ids of media with a ledger entry: all of their shards are done."""
+    done: dict[str, frozenset[int]]
+    """Shard indices with a part, by id of media that are not finished."""
+
+    @property
+    def missing(self) -> tuple[Shard, ...]:
+        """Shards to work on; those of the longest media come first, so that none is left alone at the end."""
+        return tuple(
+            shard
+            for medium, shards in self.shards.items()
+            if medium not in self.finished
+            for shard in shards
+            if shard.index not in self.done.get(medium, frozenset())
+        )
+
+    @property
+    def store(self) -> Store:
+        return Store(self.settings.out)
+
+    @property
+    def parts(self) -> PartStore:
+        return PartStore(self.store, self.recipe.fingerprint)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Number of shards by medium id."""
+        return {medium: len(shards) for medium, shards in self.shards.items()}
+
+    def reread(self) -> JobPlan:
+        """The same plan against the ledger as it is now."""
+        finished, done = _ledger(self.parts)
+        return replace(self, finished=finished, done=done)
+
+    @property
+    def shard_count(self) -> int:
+        return sum(map(len, self.shards.values()))
+
+    @property
+    def audio_s(self) -> float:
+        return sum(s.end_s - s.start_s for shards in self.shards.values() for s in shards)
+
+    @property
+    def missing_s(self) -> float:
+        return sum(s.end_s - s.start_s for s in self.missing)
+
+
+def plan_job(settings: Settings, feedback: Feedback, accelerator: Accelerator | None = None) -> JobPlan:
+    """Read the archive and the ledger.
+
+    ``accelerator`` is what the actors will run on; None: this machine's.
+
+    Raises:
+        NoInput: nothing matches the inputs.
+        CheckpointError: the model is not there.
+        UnsupportedPair: the model declares other language pairs than the one asked for.
+    """
+    accelerator = accelerator or this_machine()
+    checkpoint = open_checkpoint(settings.model or default_model(accelerator.has_gpu))
+    if settings.source:
+        for target in settings.targets:
+            _warn_of_pair(checkpoint, settings.source, target, feedback)
+    recipe = resolve(settings, checkpoint, accelerator)
+    manifest = build_manifest(
+        settings.inputs,
+        settings.media,
+        feedback,
+        audio_stream=settings.audio_stream,
+        source=settings.source,
+    )
+    media = tuple(_with_language(m, settings, checkpoint) for m in manifest)
+    finished, done = _ledger(PartStore(Store(settings.out), recipe.fingerprint))
+    return JobPlan(
+        settings=settings,
+        recipe=recipe,
+        checkpoint=checkpoint,
+        media=media,
+        shards={m.id: _shards(m, settings) for m in media if m.failure is None},
+        finished=finished,
+        done=done,
+    )
+
+
+def resolve(settings: Settings, checkpoint: Checkpoint, accelerator: Accelerator) -> Recipe:
+    """Every ``auto`` resolved, by the hardware and the checkpoint."""
+    return Recipe(
+        checkpoint=checkpoint.digest,
+        engine="reference",
+        dtype=accelerator.dtype,
+        prompts=digest([prompts.SPEECH, prompts.TEXT]),
+        source=settings.source,
+        targets=settings.targets,
+        audio_stream=settings.audio_stream,
+        window_s=settings.windows.window_s or checkpoint.capabilities.window_s,
+        vad=settings.vad,
+        windows=settings.windows,
+        gate=settings.gate,
+    )
+
+
+def _warn_of_pair(checkpoint: Checkpoint, source: str, target: str, feedback: Feedback) -> None:
+    if source != target and (warning := check_pair(checkpoint.capabilities, source, target)):
+        feedback.warning(warning)
+
+
+def _ledger(parts: PartStore) -> tuple[frozenset[str], dict[str, frozenset[int]]]:
+    return frozenset(parts.finished()), {medium: frozenset(found) for medium, found in parts.done().items()}
+
+
+def _with_language(medium: Medium, settings: Settings, checkpoint: Checkpoint) -> Medium:
+    """The medium, with a failure where its own language is one that the checkpoint refuses."""
+    source = settings.source or medium.language
+    if medium.failure is not None or source is None:
+        return medium
+    try:
+        for target in medium.targets or settings.targets:
+            if target != source:
+                check_pair(checkpoint.capabilities, source, target)
+    except UnsupportedPair as error:
+        failure = Failure(kind="language", detail=str(error), permanent=True)
+        return medium.model_copy(update={"failure": failure})
+    return medium
+
+
+def _shards(medium: Medium, settings: Settings) -> tuple[Shard, ...]:
+    source = settings.source or medium.language or "auto"
+    targets = medium.targets or settings.targets
+    return tuple(cut_into_shards(medium, settings.windows.shard_s, source, targets))

@@ -1,0 +1,84 @@
+"""Ray itself: joining or starting it, and the few arguments that must be set by hand.
+
+The one place that knows which of Ray's defaults this project cannot live with, and why.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+# Ray reads these when it starts, so they stand before its import. Usage reports are off unless the user turns
+# them on; uv hooks and colour prefixes only slow a local start or spoil plain logs.
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
+os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+
+import ray
+
+from cluster.limits import memory_limit
+
+
+@contextmanager
+def ray_session(address: str | None) -> Iterator[None]:
+    """Ray for the length of a job: the cluster at ``address``, else the session that is there, else a local one.
+
+    A session that was there already is left running.
+
+    Raises:
+        ConnectionError: when no cluster answers at ``address``.
+    """
+    if ray.is_initialized():
+        yield
+        return
+    where = address or os.environ.get("RAY_ADDRESS")
+    if where:
+        try:
+            ray.init(address=where, log_to_driver=False, logging_level=logging.ERROR)
+        except (ConnectionError, RuntimeError, ValueError) as error:
+            raise ConnectionError(
+                f"no Ray cluster answers at {where!r} ({error}); check `ray status` there, or leave out --address"
+            ) from error
+    else:
+        ray.init(
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            object_store_memory=_object_store_bytes(),
+        )
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def _object_store_bytes() -> int:
+    """A shard is at most 19 MB of samples; a local run holds a few dozen at once."""
+    return max(256 * 2**20, min(2 * 2**30, int(memory_limit() * 0.1)))
+
+
+def bounded_actor_retries(max_attempts: int) -> dict[str, Any]:
+    """Ray's actors restart and retry for ever by default, so that an item that kills its process loops.
+
+    These go through ``**ray_remote_args``, which Ray removes in 2.64 without a successor named yet: keep them here.
+    Restarts are many because the pool must outlive poisoned shards. The durable attempt count stops a task before
+    Ray does, so that its end is an error row and not the end of the job.
+    """
+    return {"max_restarts": 1000, "max_task_retries": max_attempts + 2}
+
+
+def configure_data() -> None:
+    """Ray Data's context for our jobs."""
+    context = ray.data.DataContext.get_current()
+    context.execution_options.preserve_order = False
+    context.enable_progress_bars = False
+    context.print_on_execution_start = False
+    # Rows are error rows, never exceptions: a block that fails is a bug, and must stop the job.
+    context.max_errored_blocks = 0
+    # The tail of a job can be one long shard on a slow machine; deadlines stand inside the stages.
+    context.execution_options.verbose_progress = False
+    context.execution_no_progress_timeout_s = 6 * 3600
+    context.max_consecutive_actor_init_deaths = 3

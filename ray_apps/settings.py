@@ -1,0 +1,78 @@
+"""All settings of a run, as one tree, and the fingerprint of those that can change the model's text.
+
+Made from command line flags, a YAML file or Serve's ``args``. Hardware, pool sizes, formats, paths and how cues look
+never enter the fingerprint: another machine or another subtitle profile goes on with the same parts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from pipelines.settings import CueSettings, MediaLimits, VadSettings, WindowSettings
+from quality.settings import GateSettings
+
+EngineName = Literal["auto", "reference"]
+
+
+class Settings(BaseModel):
+    """What a run does (languages are ISO 639-1 codes) and how."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    inputs: tuple[str, ...] = Field(min_length=1, description="folders, globs, files, lists or URLs")
+    out: str = Field("subtitles", min_length=1, description="output folder, local or any fsspec URL")
+    source: str | None = Field(None, description="spoken language; None: from the medium, else identified")
+    targets: tuple[str, ...] = Field(min_length=1)
+    model: str | None = Field(None, description="Hub id, folder or URL; None: by the hardware")
+    engine: EngineName = "auto"
+    formats: tuple[str, ...] = ("srt", "vtt", "json")
+    address: str | None = Field(None, description="an existing Ray cluster; None: one on this machine")
+    min_actors: int | None = Field(None, ge=1)
+    max_actors: int | None = Field(None, ge=1)
+    max_attempts: int = Field(4, ge=1, description="times that a shard may die with its worker, over all runs")
+    audio_stream: int | None = Field(None, ge=0, description="index of the audio stream, where there are several")
+    retry_errors: bool = False
+    media: MediaLimits = MediaLimits()
+    vad: VadSettings = VadSettings()
+    windows: WindowSettings = WindowSettings()
+    cues: CueSettings = CueSettings()
+    gate: GateSettings = GateSettings()
+
+    @property
+    def cue_settings(self) -> CueSettings:
+        return self.cues.model_copy(update={"formats": self.formats})
+
+
+class Recipe(BaseModel):
+    """What can change the model's text, with every ``auto`` resolved. It names the parts."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    checkpoint: str
+    """Digest of the checkpoint's files."""
+    engine: str
+    dtype: str
+    prompts: str
+    """Digest of the prompts file's wordings."""
+    source: str | None
+    targets: tuple[str, ...]
+    audio_stream: int | None
+    window_s: float
+    vad: VadSettings
+    windows: WindowSettings
+    gate: GateSettings
+
+    @property
+    def fingerprint(self) -> str:
+        """16 hex characters of a SHA-256."""
+        return digest(self.model_dump(mode="json"))
+
+
+def digest(value: Any) -> str:
+    """16 hex characters that name a JSON value."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

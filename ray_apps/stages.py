@@ -1,0 +1,79 @@
+"""The stages of the batch job around the actor pool: what Ray Data calls with one row and gets one row from.
+
+They turn records into rows and exceptions into error rows; the work itself is done in ``pipelines``.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import Any
+
+from pipelines.listen import listen
+from pipelines.media_error import MediaError
+from pipelines.parts import PartStore
+from pipelines.records import Failure
+from pipelines.settings import MediaLimits, VadSettings, WindowSettings
+from pipelines.storage import Store
+from pipelines.vad import SileroDetector, SpeechDetector
+from ray_apps.rows import ShardRow, error_row
+
+
+@functools.cache
+def _detector() -> SpeechDetector:
+    """One detector a worker process; loading it takes a moment."""
+    return SileroDetector()
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """Where parts go; small enough to travel with every task."""
+
+    url: str
+    fingerprint: str
+    max_attempts: int
+
+    def parts(self) -> PartStore:
+        return PartStore(Store(self.url), self.fingerprint)
+
+
+@dataclass(frozen=True)
+class Listen:
+    """Decode a shard, find its speech, cut it into windows."""
+
+    ledger: Ledger
+    limits: MediaLimits
+    vad: VadSettings
+    windows: WindowSettings
+    window_s: float
+
+    def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
+        shard = ShardRow.decode(row).shard
+        try:
+            heard = listen(shard, self.limits, self.vad, self.windows, self.window_s, _detector())
+        except MediaError as error:
+            return self._failed(ShardRow(shard), error.failure).encode()
+        return ShardRow(shard, heard.windows, dict(heard.seconds)).encode()
+
+    def _failed(self, row: ShardRow, failure: Failure) -> ShardRow:
+        """A permanent failure is an error part; a transient one is counted, and permanent after enough tries."""
+        if not failure.permanent:
+            if self.ledger.parts().record_attempt(row.shard.name) < self.ledger.max_attempts:
+                return ShardRow(row.shard, failure=failure)
+            detail = f"{failure.detail} (tried {self.ledger.max_attempts} times; --retry-errors tries again)"
+            failure = Failure(kind=failure.kind, detail=detail, permanent=True)
+        return error_row(row, failure, self.ledger.fingerprint)
+
+
+@dataclass(frozen=True)
+class Record:
+    """Write the part, if there is one; what goes on to the driver is small."""
+
+    ledger: Ledger
+
+    def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
+        done = ShardRow.decode(row)
+        if done.part is not None:
+            self.ledger.parts().write(done.part)
+        summary = done.part.model_copy(update={"windows": ()}) if done.part else None
+        return ShardRow(done.shard, seconds=done.seconds, part=summary, failure=done.failure).encode()

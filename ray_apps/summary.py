@@ -1,0 +1,122 @@
+"""What a run did, counted while it works and told at its end."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+
+from pipelines.assemble import MediumReport
+from pipelines.records import Failure
+from pipelines.tables import Totals
+from ray_apps.plan import JobPlan
+from ray_apps.rows import ShardRow
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """A run's result. Media and shards of the whole archive; hours, speed and stage seconds of this run alone.
+
+    ``transient`` counts shards that stay open: the next run tries them again. ``realtime_factor`` is seconds of audio
+    done a second of work, start-up left out.
+    """
+
+    out: str
+    fingerprint: str
+    media: int
+    media_done: int
+    media_failed: int
+    shards: int
+    shards_done: int
+    shards_skipped: int
+    audio_s: float
+    speech_s: float
+    cues: int
+    needs_review: int
+    errors: tuple[tuple[str, str, str], ...]
+    """(name, kind, detail) of every medium or shard without a result."""
+    transient: int
+    wall_s: float
+    startup_s: float
+    realtime_factor: float
+    stage_seconds: dict[str, float]
+    demo_model: bool
+    interrupted: bool
+
+
+@dataclass
+class Tally:
+    """Counts of a run under way."""
+
+    plan: JobPlan
+    startup_s: float = 0.0
+    started: float = field(default_factory=time.monotonic)
+    shards_done: int = 0
+    audio_s: float = 0.0
+    stage_seconds: Counter[str] = field(default_factory=Counter)
+    reports: dict[str, MediumReport] = field(default_factory=dict)
+    still_open: dict[str, ShardRow] = field(default_factory=dict)
+    """Shards that failed for a passing reason and have not been done since, by name."""
+
+    def begin(self, startup_s: float) -> None:
+        """Work starts now; ``startup_s`` went before."""
+        self.startup_s, self.started = startup_s, time.monotonic()
+
+    def shard(self, row: ShardRow) -> None:
+        name = row.shard.name
+        if row.failure is not None:
+            self.still_open[name] = row
+            return
+        self.still_open.pop(name, None)
+        self.shards_done += 1
+        self.audio_s += row.shard.end_s - row.shard.start_s
+        self.stage_seconds.update(row.seconds)
+
+    def medium(self, report: MediumReport) -> None:
+        self.reports[report.medium_id] = report
+
+    def figures(self) -> dict[str, float]:
+        """What the progress line shows."""
+        return {
+            "media_done": len(self.plan.finished) + len(self.reports),
+            "media_total": len(self.plan.shards),
+            "shards_done": self.shards_done,
+            "shards_total": len(self.plan.missing),
+            "audio_s": self.audio_s,
+            "speed": self.audio_s / max(time.monotonic() - self.started, 1e-9),
+            "errors": len(self.still_open) + sum(len(r.failures) for r in self.reports.values()),
+            "needs_review": sum(r.needs_review for r in self.reports.values()),
+        }
+
+    def open_failures(self) -> dict[str, Failure]:
+        """Why shards are left undone, by shard name."""
+        return {name: row.failure for name, row in self.still_open.items() if row.failure}
+
+    def summary(self, totals: Totals, interrupted: bool, wall_s: float) -> RunSummary:
+        """This run's figures beside ``totals``, the state of the whole archive."""
+        plan = self.plan
+        unreadable = [(m.name, m.failure.kind, m.failure.detail) for m in plan.media if m.failure]
+        failed = [(r.name, f.kind, f.detail) for r in self.reports.values() for f in r.failures]
+        left = [(row.shard.medium.name, f.kind, f.detail) for row in self.still_open.values() if (f := row.failure)]
+        return RunSummary(
+            out=plan.settings.out,
+            fingerprint=plan.recipe.fingerprint,
+            media=totals.media,
+            media_done=totals.ok + totals.partial,
+            media_failed=totals.failed,
+            shards=totals.shards,
+            shards_done=self.shards_done,
+            shards_skipped=plan.shard_count - len(plan.missing),
+            audio_s=self.audio_s,
+            speech_s=totals.speech_s,
+            cues=totals.cues,
+            needs_review=totals.needs_review,
+            errors=tuple(sorted({*unreadable, *failed, *left})),
+            transient=len(self.still_open),
+            wall_s=wall_s,
+            startup_s=self.startup_s,
+            realtime_factor=self.audio_s / max(wall_s - self.startup_s, 1e-9),
+            stage_seconds={name: round(seconds, 3) for name, seconds in sorted(self.stage_seconds.items())},
+            demo_model=plan.checkpoint.demo_model,
+            interrupted=interrupted,
+        )

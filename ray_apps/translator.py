@@ -1,0 +1,269 @@
+"""The one actor class: it owns an engine, asks it about windows, has the gate judge, and tries again.
+
+:class:`VoxtralTranslator` is what the batch job gives to ``map_batches`` and what a Serve deployment wraps; it is a
+plain class that a test calls directly. It knows no files and no subtitles.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+from pydantic import BaseModel, ConfigDict
+
+from b200_kernels.checkpoints import open_checkpoint
+from b200_kernels.engine import EngineError, SpeechEngine, SpeechRequest, TaskResult
+from b200_kernels.precision import DtypeName
+from b200_kernels.prompts import Task, Transcribe, Translate, TranslateText
+from b200_kernels.reference_engine import ReferenceEngine
+from pipelines.parts import PartStore
+from pipelines.records import Failure, Part, PartWindow, Text, TokenTime, Window
+from pipelines.storage import Store
+from quality.gate import Judgement, Step, judge_transcript, judge_translation, ladder
+from quality.language_id import identify
+from quality.settings import GateSettings
+from ray_apps.rows import ShardRow, error_row
+
+ENOUGH_LETTERS = 120
+"""Transcribed letters after which the spoken language is identified."""
+
+
+class TranslatorSettings(BaseModel):
+    """What an actor needs to know: which model, how it runs, and when a text is good enough."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: str | None
+    gate: GateSettings = GateSettings()
+    dtype: DtypeName = "auto"
+    fallback_source: str = "en"
+    """The spoken language where nobody named one and the first transcripts do not tell."""
+    threads: int | None = None
+    deadline_s: float = 1800.0
+    """Longest time that all windows of one call may take together."""
+    max_attempts: int = 4
+    """A shard that has begun more often than this is taken for one that kills its worker."""
+    ledger_url: str | None = None
+    fingerprint: str = ""
+
+
+@dataclass(frozen=True)
+class Translation:
+    """What became of some windows: the spoken language that was used, and the texts."""
+
+    source: str
+    windows: tuple[PartWindow, ...]
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One answer of the model and what the gate thinks of it."""
+
+    answer: TaskResult
+    judgement: Judgement
+
+
+class VoxtralTranslator:
+    """A Voxtral that is asked, judged and asked again.
+
+    Raises (from the constructor):
+        CheckpointError: the model is not there or not usable; the message says what to do.
+    """
+
+    def __init__(self, settings: TranslatorSettings, engine: SpeechEngine | None = None) -> None:
+        self.settings = settings
+        if engine is None:
+            checkpoint = open_checkpoint(settings.model)
+            engine = ReferenceEngine(checkpoint, dtype=settings.dtype, threads=settings.threads)
+        self.engine = engine
+        self.steps = ladder(settings.gate.quality)
+
+    async def translate(self, windows: Sequence[Window], source: str, targets: Sequence[str], name: str) -> Translation:
+        """Texts of the windows in every target language, in the windows' order.
+
+        ``source`` is an ISO 639-1 code or ``auto``; ``name`` seeds sampled retries, so that the same window asked
+        again gives the same text.
+        """
+        spoken = await self._identify(windows) if source == "auto" else source
+        asked = [self._window(window, spoken, targets, f"{name}/{i}") for i, window in enumerate(windows)]
+        return Translation(spoken, tuple(await asyncio.gather(*asked)))
+
+    async def _identify(self, windows: Sequence[Window]) -> str:
+        """The language of the first transcripts, judged together, among those that the checkpoint knows."""
+        known = sorted(self.engine.capabilities.languages)
+        if len(known) == 1:
+            return known[0]
+        texts: list[str] = []
+        for window in windows:
+            request = SpeechRequest(window.samples, (Transcribe(None),), window.speech_s)
+            texts.append((await self.engine.generate(request)).results[0].text)
+            if sum(map(len, texts)) >= ENOUGH_LETTERS:
+                break
+        code, _ = identify(texts, known)
+        return code if code in known else self.settings.fallback_source
+
+    async def _window(self, window: Window, source: str, targets: Sequence[str], name: str) -> PartWindow:
+        foreign = [t for t in targets if t != source]
+        tasks: list[Task] = [Transcribe(source), *(Translate(source, target) for target in foreign)]
+        results = (await self.engine.generate(SpeechRequest(window.samples, tuple(tasks), window.speech_s))).results
+        transcript = await self._transcript(window, source, results[0], name)
+        texts = {source: transcript}
+        for target, result in zip(foreign, results[1:], strict=True):
+            texts[target] = await self._translation(window, transcript, source, target, result, name)
+        return PartWindow(
+            start_s=window.start_s,
+            end_s=window.end_s,
+            segments=window.segments,
+            source=transcript,
+            targets=tuple(texts[target] for target in targets),
+        )
+
+    async def _transcript(self, window: Window, source: str, first: TaskResult, name: str) -> Text:
+        def judged(answer: TaskResult) -> Attempt:
+            return Attempt(
+                answer,
+                judge_transcript(
+                    answer.text,
+                    language=source,
+                    speech_s=window.speech_s,
+                    confidence=_confidence(window),
+                    logprob=answer.logprob,
+                    finish_reason=answer.finish_reason,
+                    settings=self.settings.gate,
+                ),
+            )
+
+        attempts = [judged(first)]
+        for step in self.steps:
+            if attempts[-1].judgement.accepted:
+                break
+            if step == "sample":
+                answer = await self._ask(window, Transcribe(source), name, len(attempts), sampled=True)
+                attempts.append(judged(answer))
+        return _text(source, attempts)
+
+    async def _translation(
+        self, window: Window, transcript: Text, source: str, target: str, first: TaskResult, name: str
+    ) -> Text:
+        def judged(answer: TaskResult) -> Attempt:
+            return Attempt(
+                answer,
+                judge_translation(
+                    transcript.text,
+                    answer.text,
+                    source_lang=source,
+                    target_lang=target,
+                    speech_s=window.speech_s,
+                    confidence=_confidence(window),
+                    logprob=answer.logprob,
+                    finish_reason=answer.finish_reason,
+                    settings=self.settings.gate,
+                ),
+            )
+
+        attempts = [judged(first)]
+        for step in self.steps:
+            if attempts[-1].judgement.accepted:
+                break
+            task = _retry_task(step, source, target, transcript.text)
+            if task is not None:
+                answer = await self._ask(window, task, name, len(attempts), sampled=step == "sample")
+                attempts.append(judged(answer))
+        return _text(target, attempts)
+
+    async def _ask(self, window: Window, task: Task, name: str, attempt: int, sampled: bool) -> TaskResult:
+        samples = None if isinstance(task, TranslateText) else window.samples
+        request = SpeechRequest(
+            samples,
+            (task,),
+            window.speech_s,
+            temperature=min(1.0, 0.2 * attempt) if sampled else 0.0,
+            seed=_seed(name, attempt),
+        )
+        return (await self.engine.generate(request)).results[0]
+
+    async def __call__(self, batch: pa.Table) -> pa.Table:
+        """Rows of shards with windows to rows of shards with parts; an error is a row, never an exception."""
+        rows = [ShardRow.decode(row) for row in batch.to_pylist()]
+        done = await asyncio.gather(*(self._shard(row) for row in rows))
+        return pa.Table.from_pylist([row.encode() for row in done])
+
+    async def _shard(self, row: ShardRow) -> ShardRow:
+        if row.part is not None or row.failure is not None:
+            return row
+        shard = row.shard
+        started = time.monotonic()
+        try:
+            if self._attempts(shard.name) > self.settings.max_attempts:
+                detail = f"its worker died {self.settings.max_attempts} times; try it alone with --retry-errors"
+                failure = Failure(kind="worker_died", detail=detail, permanent=True)
+                return error_row(row, failure, self.settings.fingerprint)
+            async with asyncio.timeout(self.settings.deadline_s):
+                translation = await self.translate(row.windows, shard.source, shard.targets, shard.name)
+        except TimeoutError:
+            detail = f"no answer from the engine within {self.settings.deadline_s:.0f} s"
+            return ShardRow(shard, failure=Failure(kind="deadline", detail=detail, permanent=False))
+        except EngineError:
+            # A broken accelerator stays broken: leave, so that Ray starts a fresh actor and tries the shard again.
+            # Not exit_actor(): that is an intended exit, which Ray does not retry.
+            os._exit(1)
+        seconds = row.seconds | {"engine": time.monotonic() - started}
+        part = Part(
+            shard=shard.name,
+            medium_id=shard.medium.id,
+            index=shard.index,
+            fingerprint=self.settings.fingerprint,
+            source=translation.source,
+            demo_model=self.engine.capabilities.demo_model,
+            windows=translation.windows,
+            seconds=seconds,
+        )
+        return ShardRow(shard, seconds=seconds, part=part)
+
+    def _attempts(self, shard_name: str) -> int:
+        """How often this shard has begun, this time included; the count outlives every process."""
+        if self.settings.ledger_url is None:
+            return 1
+        return PartStore(Store(self.settings.ledger_url), self.settings.fingerprint).record_attempt(shard_name)
+
+
+def _retry_task(step: Step, source: str, target: str, transcript: str) -> Task | None:
+    match step:
+        case "strict":
+            return Translate(source, target, "strict")
+        case "cascade":
+            return TranslateText(source, target, transcript) if transcript else None
+        case "sample":
+            return Translate(source, target)
+
+
+def _confidence(window: Window) -> float:
+    """Speech probability of the window, the segments weighted by their length."""
+    total = window.speech_s
+    return sum(s.confidence * (s.end - s.start) for s in window.segments) / total if total else 0.0
+
+
+def _seed(name: str, attempt: int) -> int:
+    return int.from_bytes(hashlib.sha256(f"{name}#{attempt}".encode()).digest()[:4], "big")
+
+
+def _text(language: str, attempts: Sequence[Attempt]) -> Text:
+    """The attempt that ships: the first accepted one, else the best scored, marked for review."""
+    accepted = next((a for a in attempts if a.judgement.accepted), None)
+    best = accepted or max(attempts, key=lambda a: a.judgement.score)
+    silent = best.judgement.no_speech
+    return Text(
+        language=language,
+        text="" if silent else best.answer.text,
+        logprob=best.answer.logprob,
+        score=best.judgement.score,
+        verdict="no_speech" if silent else "accepted" if accepted else "needs_review",
+        reasons=best.judgement.reasons,
+        attempts=len(attempts),
+        tokens=tuple(TokenTime(text=t, start=a, end=b) for t, a, b in best.answer.timings),
+    )

@@ -1,0 +1,154 @@
+"""Kill the driver at random moments and prove that nothing is lost, doubled or different.
+
+    python -m tests.proofs.kill_driver --work DIR [--kills 3] [--seed 0] [--json FILE]
+
+An undisturbed run gives the truth. Then, for every kill: start the same command into another folder, SIGKILL the
+driver (and the Ray that it started) after a random share of the undisturbed time, note which shards have parts. At
+last the command runs to its end. Subtitles must be the truth's byte for byte, tables row for row (scores within
+0.001), and the shards that the last run did exactly those that were missing before it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import psutil
+import pyarrow.parquet as pq
+import typer
+
+from pipelines.parts import PartStore
+from pipelines.runs import load_run
+from pipelines.storage import Store
+
+SUBTITLES = (".srt", ".vtt", ".json")
+
+
+def main(
+    work: Annotated[Path, typer.Option(help="folder for the outputs")],
+    archive: Annotated[Path, typer.Option(help="media to translate")] = Path("sample_archive"),
+    kills: Annotated[int, typer.Option()] = 3,
+    seed: Annotated[int, typer.Option()] = 0,
+    json_file: Annotated[Path | None, typer.Option("--json")] = None,
+) -> None:
+    """Run the proof; exit code 1 when it fails."""
+    figures = prove(archive, work, kills, seed)
+    typer.echo(json.dumps(figures, indent=2))
+    if json_file is not None:
+        json_file.write_text(json.dumps(figures, indent=2) + "\n")
+    if figures["differences"]:
+        raise typer.Exit(1)
+
+
+def prove(archive: Path, work: Path, kills: int, seed: int) -> dict[str, Any]:
+    """The whole proof; ``differences`` is empty when it holds."""
+    rng = random.Random(seed)
+    work.mkdir(parents=True, exist_ok=True)
+    config = work / "settings.yaml"
+    # Small shards, so that a kill falls between parts and not only before the first.
+    config.write_text("windows: {shard_s: 32.0}\n")
+    truth, other = work / "undisturbed", work / "killed"
+    began = time.monotonic()
+    _finish(archive, truth, config, work / "undisturbed.summary.json")
+    whole_s = time.monotonic() - began
+    after_kill = []
+    for i in range(kills):
+        share = rng.uniform(0.25, 0.9)
+        _run_and_kill(archive, other, config, share * whole_s)
+        after_kill.append({"kill": i + 1, "after_s": round(share * whole_s, 1), "parts": len(done_shards(other))})
+    before = done_shards(other)
+    summary = _finish(archive, other, config, work / "killed.summary.json")
+    missing = done_shards(truth) - before
+    differences = compare(truth, other)
+    if summary["shards_done"] != len(missing):
+        differences.append(f"the last run did {summary['shards_done']} shards, {len(missing)} were missing")
+    return {
+        "undisturbed_s": round(whole_s, 1),
+        "shards": len(done_shards(truth)),
+        "kills": after_kill,
+        "done_by_last_run": summary["shards_done"],
+        "missing_before_it": len(missing),
+        "differences": differences,
+    }
+
+
+def done_shards(out: Path) -> set[str]:
+    """Names of all shards that have a part, in an output folder; none when there is no run yet."""
+    store = Store(str(out))
+    if not store.list("_voxtral/runs"):
+        return set()
+    run = load_run(store)
+    parts = PartStore(store, run.fingerprint)
+    return {part.shard for medium in run.media for part in parts.read_medium(medium.id)}
+
+
+def compare(truth: Path, other: Path) -> list[str]:
+    """What differs between two output folders."""
+    differences = []
+    files = {p.relative_to(truth) for p in truth.rglob("*") if p.suffix in SUBTITLES and "_voxtral" not in p.parts}
+    files -= {Path("summary.json")}
+    found = {p.relative_to(other) for p in other.rglob("*") if p.suffix in SUBTITLES and "_voxtral" not in p.parts}
+    found -= {Path("summary.json")}
+    differences += [f"{path} is in one folder only" for path in sorted(files ^ found)]
+    for path in sorted(files & found):
+        if (truth / path).read_bytes() != (other / path).read_bytes():
+            differences.append(f"{path} differs")
+    for table in ("cues", "media", "errors"):
+        rows, others = (pq.read_table(folder / f"{table}.parquet").to_pylist() for folder in (truth, other))
+        if [_rounded(r) for r in rows] != [_rounded(r) for r in others]:
+            differences.append(f"{table}.parquet differs")
+    if not files:
+        differences.append("the undisturbed run wrote no subtitles")
+    return differences
+
+
+def _rounded(row: dict[str, Any]) -> dict[str, Any]:
+    return {k: round(v, 3) if isinstance(v, float) else v for k, v in row.items()}
+
+
+def _command(archive: Path, out: Path, config: Path) -> list[str]:
+    flags = ["--source-lang", "tr", "--target-lang", "fr", "--model", "embedded", "--config", str(config)]
+    return [sys.executable, "main.py", str(archive), *flags, "--out", str(out)]
+
+
+def _finish(archive: Path, out: Path, config: Path, summary: Path) -> dict[str, Any]:
+    done = subprocess.run(
+        [*_command(archive, out, config), "--json", str(summary)], capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise RuntimeError(f"the run ended with {done.returncode}: {done.stderr}")
+    result: dict[str, Any] = json.loads(summary.read_text())
+    return result
+
+
+def _run_and_kill(archive: Path, out: Path, config: Path, after_s: float) -> None:
+    driver = subprocess.Popen(
+        _command(archive, out, config),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        driver.wait(after_s)
+    except subprocess.TimeoutExpired:
+        family = psutil.Process(driver.pid).children(recursive=True)
+        os.killpg(driver.pid, signal.SIGKILL)
+        for process in family:
+            # Ray's daemons have sessions of their own; a killed machine would take them along.
+            try:
+                process.kill()
+            except psutil.NoSuchProcess:
+                continue
+        driver.wait()
+        psutil.wait_procs(family, timeout=20)
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,179 @@
+"""The actor class by itself: what it asks, what it does when the gate rejects, what becomes of errors."""
+
+from __future__ import annotations
+
+import asyncio
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from b200_kernels.prompts import Transcribe, Translate, TranslateText
+from pipelines.parts import PartStore
+from pipelines.records import Failure, Medium, Segment, Shard, Window
+from pipelines.storage import Store
+from quality.settings import GateSettings
+from ray_apps.rows import ShardRow
+from ray_apps.translator import TranslatorSettings, VoxtralTranslator
+from tests.ray_apps.fake_engine import FakeEngine
+
+TURKISH = "Yarın sabah saat dokuzda Ankara'ya gidiyoruz. Hava çok güzel."
+FRENCH = "Nous allons à Ankara demain matin à neuf heures. Il fait très beau."
+
+
+def window(start_s: float = 0.0, seconds: float = 5.0) -> Window:
+    segment = Segment(start=start_s, end=start_s + seconds, confidence=0.95)
+    return Window(start_s=start_s, segments=(segment,), samples=np.zeros(int(seconds * 16_000), np.int16))
+
+
+def shard_row(windows: tuple[Window, ...], targets: tuple[str, ...] = ("fr",)) -> ShardRow:
+    medium = Medium(id="m" * 20, url="file:///a.wav", name="a.wav", size=1, version="1", duration_s=20.0)
+    return ShardRow(Shard(medium=medium, index=0, start_s=0, end_s=20, source="tr", targets=targets), windows)
+
+
+def translator(script, quality: str = "medium", **settings) -> tuple[VoxtralTranslator, FakeEngine]:
+    engine = FakeEngine(script)
+    chosen = TranslatorSettings(model=None, gate=GateSettings(quality=quality), **settings)
+    return VoxtralTranslator(chosen, engine), engine
+
+
+def good(task, request) -> str:
+    return TURKISH if isinstance(task, Transcribe) else FRENCH
+
+
+def test_all_languages_cost_one_listening():
+    actor, engine = translator(good)
+    result = asyncio.run(actor.translate([window()], "tr", ("fr", "en"), "m/00000"))
+    assert [type(t) for t in engine.requests[0].tasks] == [Transcribe, Translate, Translate]
+    assert [t.language for t in result.windows[0].targets] == ["fr", "en"]
+    assert result.windows[0].source.text == TURKISH
+
+
+def test_windows_come_back_in_order():
+    actor, _ = translator(good)
+    windows = [window(s) for s in (0.0, 20.0, 40.0)]
+    result = asyncio.run(actor.translate(windows, "tr", ("fr",), "m/00000"))
+    assert [w.start_s for w in result.windows] == [0.0, 20.0, 40.0]
+
+
+def test_the_spoken_language_as_target_is_the_transcript_and_asks_nothing_more():
+    actor, engine = translator(good)
+    result = asyncio.run(actor.translate([window()], "tr", ("tr",), "m/00000"))
+    assert result.windows[0].targets[0].text == TURKISH
+    assert engine.requests[0].tasks == (Transcribe("tr"),)
+
+
+def test_a_rejected_translation_is_asked_again_more_strictly():
+    def script(task, request):
+        if isinstance(task, Translate) and task.variant == "plain":
+            return TURKISH  # copied instead of translated
+        return good(task, request)
+
+    actor, engine = translator(script)
+    text = asyncio.run(actor.translate([window()], "tr", ("fr",), "m/00000")).windows[0].targets[0]
+    assert (text.text, text.verdict, text.attempts) == (FRENCH, "accepted", 2)
+    assert engine.requests[1].tasks == (Translate("tr", "fr", "strict"),)
+
+
+def test_the_cascade_translates_the_transcript_without_listening_again():
+    def script(task, request):
+        return FRENCH if isinstance(task, TranslateText) else TURKISH
+
+    actor, engine = translator(script, quality="high")
+    text = asyncio.run(actor.translate([window()], "tr", ("fr",), "m/00000")).windows[0].targets[0]
+    assert (text.text, text.attempts) == (FRENCH, 3)
+    assert engine.requests[-1].samples is None
+    assert engine.requests[-1].tasks == (TranslateText("tr", "fr", TURKISH),)
+
+
+def test_what_never_passes_ships_marked_with_its_reasons():
+    actor, _ = translator(lambda task, request: TURKISH, quality="high")
+    text = asyncio.run(actor.translate([window()], "tr", ("fr",), "m/00000")).windows[0].targets[0]
+    assert text.verdict == "needs_review"
+    assert text.reasons
+    assert text.text == TURKISH
+
+
+def test_low_quality_asks_once():
+    actor, engine = translator(lambda task, request: TURKISH, quality="low")
+    asyncio.run(actor.translate([window()], "tr", ("fr",), "m/00000"))
+    assert len(engine.requests) == 1
+
+
+def test_sampled_retries_are_seeded_by_the_windows_name():
+    def seeds(name: str) -> list[int]:
+        actor, engine = translator(lambda task, request: TURKISH, quality="max")
+        asyncio.run(actor.translate([window()], "tr", ("fr",), name))
+        return [r.seed for r in engine.requests if r.temperature > 0]
+
+    assert seeds("m/00000") == seeds("m/00000") != seeds("m/00001")
+    assert seeds("m/00000")
+
+
+def test_a_language_that_nobody_named_is_identified_from_the_first_transcripts():
+    engine = FakeEngine(good, languages=frozenset({"tr", "fr", "de"}))
+    actor = VoxtralTranslator(TranslatorSettings(model=None), engine)
+    result = asyncio.run(actor.translate([window(), window(20.0)], "auto", ("fr",), "m/00000"))
+    assert result.source == "tr"
+    assert engine.requests[0].tasks == (Transcribe(None),)
+
+
+def test_a_row_becomes_a_part():
+    actor, _ = translator(good, fingerprint="f" * 16)
+    table = pa.Table.from_pylist([shard_row((window(),)).encode()])
+    row = ShardRow.decode(asyncio.run(actor(table)).to_pylist()[0])
+    assert row.part is not None
+    assert row.part.windows[0].targets[0].text == FRENCH
+    assert row.part.fingerprint == "f" * 16
+    assert row.part.seconds["engine"] >= 0
+
+
+def test_rows_that_are_settled_pass_through():
+    actor, engine = translator(good)
+    failure = Failure(kind="unreadable", detail="the store is away", permanent=False)
+    before = ShardRow(shard_row(()).shard, failure=failure)
+    after = ShardRow.decode(asyncio.run(actor(pa.Table.from_pylist([before.encode()]))).to_pylist()[0])
+    assert after == before
+    assert not engine.requests
+
+
+def test_an_engine_that_does_not_answer_leaves_the_shard_open():
+    actor, engine = translator(good, deadline_s=0.01)
+
+    async def never(request):
+        await asyncio.Event().wait()
+
+    engine.generate = never
+    row = ShardRow.decode(asyncio.run(actor(pa.Table.from_pylist([shard_row((window(),)).encode()]))).to_pylist()[0])
+    assert row.part is None
+    assert row.failure is not None
+    assert (row.failure.kind, row.failure.permanent) == ("deadline", False)
+
+
+def test_a_shard_that_killed_its_worker_too_often_is_an_error_part(tmp_path):
+    actor, engine = translator(good, fingerprint="f" * 16, ledger_url=str(tmp_path), max_attempts=2)
+    row = shard_row((window(),))
+    parts = PartStore(Store(str(tmp_path)), "f" * 16)
+    for _ in range(2):
+        parts.record_attempt(row.shard.name)
+    result = ShardRow.decode(asyncio.run(actor(pa.Table.from_pylist([row.encode()]))).to_pylist()[0])
+    assert result.part is not None
+    assert result.part.failure is not None
+    assert result.part.failure.kind == "worker_died"
+    assert not engine.requests
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_rows_survive_the_journey(count):
+    rng = np.random.default_rng(count)
+    windows = tuple(
+        window(20.0 * i).model_copy(update={"samples": rng.integers(-9, 9, 100 + i).astype(np.int16)})
+        for i in range(count)
+    )
+    row = ShardRow(shard_row(()).shard, windows, {"decode": 0.5})
+    back = ShardRow.decode(pa.Table.from_pylist([row.encode()]).to_pylist()[0])
+    assert back.shard == row.shard
+    assert back.seconds == row.seconds
+    for a, b in zip(back.windows, windows, strict=True):
+        assert np.array_equal(a.samples, b.samples)
+        assert (a.start_s, a.segments) == (b.start_s, b.segments)
