@@ -5,12 +5,18 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DEMO := demo_output
 
-.PHONY: demo test lint embedded embedded-eval archive stages overhead media-set kill-test clean
+WORK := .work
+TORCH := $(shell grep '^torch==' constraints.txt)
+
+.PHONY: demo test lint embedded embedded-eval archive stages overhead media-set kill-test clean help
+
+help:  ## what there is to make
+	@grep -hE '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/'
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt $(shell $(PYTHON) -c "import re;print(re.search(r'^torch==\S+', open('constraints.txt').read(), re.M)[0])")
+	$(BIN)/python -m pip install --quiet $(TORCH)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
@@ -26,11 +32,31 @@ lint: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-embedded: $(READY)  ## train the embedded checkpoint again (hours); into .work/
-	$(BIN)/python -m b200_kernels.embedded.recipe.train --work .work/embedded
+embedded: $(READY)  ## train the embedded checkpoint again (hours)
+	$(BIN)/python -m b200_kernels.embedded.recipe.train --work $(WORK)/embedded
 
-embedded-eval: $(READY)  ## measure the embedded checkpoint on sentences and voices it never met
-	$(BIN)/python -m b200_kernels.embedded.evaluate --json .work/embedded-eval.json
+embedded-eval: $(READY)  ## the embedded checkpoint on sentences and voices it never met
+	mkdir -p $(WORK)
+	$(BIN)/python -m b200_kernels.embedded.evaluate --json $(WORK)/embedded-eval.json
+
+archive: $(READY)  ## make the sample archive again
+	$(BIN)/python -m b200_kernels.embedded.recipe.media sample sample_archive
+
+stages: $(READY)  ## seconds of audio per core-second of every stage
+	mkdir -p $(WORK)
+	$(BIN)/python -m ray_apps.benchmarks.stages --work $(WORK)/stages --json $(WORK)/stages.json
+
+overhead: $(READY)  ## the batch job against one process without Ray
+	mkdir -p $(WORK)
+	$(BIN)/python -m ray_apps.benchmarks.overhead --work $(WORK)/overhead --json $(WORK)/overhead.json
+
+media-set: $(READY)  ## thirty-two generated media, one of two hours
+	mkdir -p $(WORK)
+	$(BIN)/python -m ray_apps.benchmarks.media_set --work $(WORK)/media-set --json $(WORK)/media-set.json
+
+kill-test: $(READY)  ## kill the driver three times; nothing is lost, doubled or different
+	mkdir -p $(WORK)
+	$(BIN)/python -m tests.proofs.kill_driver --work $(WORK)/kill-test --json $(WORK)/kill-test.json
 
 clean:
 	rm -rf $(VENV) $(DEMO) build dist *.egg-info

@@ -18,12 +18,12 @@ import ray
 from cluster.feedback import Feedback
 from cluster.resources import ResourcePlan
 from cluster.resources import plan as plan_resources
-from pipelines.assemble import MediumReport, assemble
-from pipelines.output_names import OutputNames
-from pipelines.parts import PartStore
+from pipelines.ledger.assemble import MediumReport, assemble
+from pipelines.ledger.output_names import OutputNames
+from pipelines.ledger.parts import PartStore
+from pipelines.ledger.runs import Run, mark_assembled, save_run
+from pipelines.ledger.tables import write_summary, write_tables
 from pipelines.records import Medium, Shard
-from pipelines.runs import Run, mark_assembled, save_run
-from pipelines.tables import write_summary, write_tables
 from ray_apps.plan import CLUSTER_GPU, JobPlan, plan_job
 from ray_apps.ray_session import bounded_actor_retries, configure_data, ray_session
 from ray_apps.rows import ShardRow
@@ -148,7 +148,11 @@ class _Job:
         if not finished and len(self.done[medium_id]) < len(self.plan.shards[medium_id]):
             return
         task = _assemble_medium.options(num_cpus=self.resources.light_cpus).remote(
-            self.plan.parts, self.media[medium_id], self.run_record, self.names
+            self.plan.parts,
+            self.media[medium_id],
+            self.plan.counts[medium_id],
+            self.run_record,
+            self.names,
         )
         self.assembling.append(task)
 
@@ -159,11 +163,14 @@ class _Job:
         waited = len(self.assembling)
         ready, self.assembling = ray.wait(self.assembling, num_returns=waited, timeout=None if wait else 0)
         for report in ray.get(ready):
-            self.tally.medium(report)
+            if report is not None:
+                self.tally.medium(report)
 
     def finish(self, interrupted: bool, wall_s: float) -> RunSummary:
         """The tables and the summary, from the ledger."""
         totals = write_tables(self.plan.store, self.run_record, self.tally.open_failures())
+        for sentence in totals.damaged:
+            self.feedback.warning(sentence)
         summary = self.tally.summary(totals, interrupted, wall_s)
         write_summary(self.plan.store, asdict(summary))
         return summary
@@ -222,9 +229,16 @@ def cluster_resources(plan: JobPlan) -> ResourcePlan:
 
 
 @ray.remote
-def _assemble_medium(parts: PartStore, medium: Medium, run: Run, names: OutputNames) -> MediumReport:
-    """Write a medium's subtitles from its parts, then put the parts together in one ledger entry."""
+def _assemble_medium(
+    parts: PartStore, medium: Medium, shards: int, run: Run, names: OutputNames
+) -> MediumReport | None:
+    """Write a medium's subtitles from its parts, then put the parts together in one ledger entry.
+
+    None when a part turns out to be damaged: its shard is not done after all, and the next run does it again.
+    """
     found = parts.read_medium(medium.id)
+    if len(found) < shards:
+        return None
     report = assemble(medium, found, run.fingerprint, run.cues, parts.store, names=names, targets=run.targets)
-    parts.compact(medium.id, found)
+    parts.compact(medium.id, found, shards)
     return report

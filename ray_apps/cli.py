@@ -195,8 +195,8 @@ def _plan(flags: dict[str, Any], config: Path | None, json_file: Path | None) ->
 
 
 def _verify(out: str, json_file: Path | None) -> int:
-    from pipelines.storage import Store
-    from pipelines.verify import verify as verify_store
+    from pipelines.archive.storage import Store
+    from pipelines.ledger.verify import verify as verify_store
     from ray_apps.cli_report import as_json, show_verification, write_json
 
     _check_json_file(json_file)

@@ -15,7 +15,7 @@ from rich.text import Text
 from ray_apps.cli_feedback import audio_length, visible
 
 if TYPE_CHECKING:
-    from pipelines.verify import Verification
+    from pipelines.ledger.verify import Verification
     from ray_apps.plan import JobPlan
     from ray_apps.summary import RunSummary
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cluster.hardware import detect_hardware
-from pipelines.storage import Store
+from pipelines.archive.storage import Store
 
 if TYPE_CHECKING:
     from ray_apps.plan import JobPlan

@@ -16,11 +16,12 @@ from b200_kernels.checkpoints import (
 from b200_kernels.precision import DtypeName, detect_optimal_dtype
 from cluster.feedback import Feedback
 from cluster.hardware import detect_hardware
-from pipelines.manifest import build_manifest
-from pipelines.parts import PartStore
+from pipelines.archive.manifest import build_manifest
+from pipelines.archive.storage import Store
+from pipelines.ledger.parts import PartStore
+from pipelines.ledger.runs import RunError, load_run
 from pipelines.records import Failure, Medium, Shard
-from pipelines.shards import cut_into_shards
-from pipelines.storage import Store
+from pipelines.speech.shards import cut_into_shards
 from ray_apps.settings import Recipe, Settings, digest
 
 
@@ -121,6 +122,7 @@ def plan_job(settings: Settings, feedback: Feedback, accelerator: Accelerator | 
         feedback,
         audio_stream=settings.audio_stream,
         source=settings.source,
+        known=_known(settings, recipe),
     )
     media = tuple(_with_language(m, settings, checkpoint) for m in manifest)
     finished, done = _ledger(PartStore(Store(settings.out), recipe.fingerprint))
@@ -155,6 +157,14 @@ def resolve(settings: Settings, checkpoint: Checkpoint, accelerator: Accelerator
 def _warn_of_pair(checkpoint: Checkpoint, source: str, target: str, feedback: Feedback) -> None:
     if source != target and (warning := check_pair(checkpoint.capabilities, source, target)):
         feedback.warning(warning)
+
+
+def _known(settings: Settings, recipe: Recipe) -> dict[str, Medium]:
+    """Media that an earlier run with the same fingerprint opened, by id."""
+    try:
+        return {medium.id: medium for medium in load_run(Store(settings.out), recipe.fingerprint).media}
+    except RunError:
+        return {}
 
 
 def _ledger(parts: PartStore) -> tuple[frozenset[str], dict[str, frozenset[int]]]:

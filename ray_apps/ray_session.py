@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -43,6 +44,8 @@ def ray_session(address: str | None) -> Iterator[None]:
                 f"no Ray cluster answers at {where!r} ({error}); check `ray status` there, or leave out --address"
             ) from error
     else:
+        # The backend calls it an error that actors may restart, and prints so on every run.
+        os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
         ray.init(
             include_dashboard=False,
             log_to_driver=False,
@@ -72,6 +75,11 @@ def bounded_actor_retries(max_attempts: int) -> dict[str, Any]:
 
 def configure_data() -> None:
     """Ray Data's context for our jobs."""
+    for handler in logging.getLogger("ray.data").handlers:
+        if isinstance(handler, logging.StreamHandler) and not isinstance(handler, logging.FileHandler):
+            handler.setLevel(logging.ERROR)  # the job's own feedback is what a person reads
+    # Named in this file's bounded_actor_retries(): known, and pinned below 2.64.
+    warnings.filterwarnings("ignore", message=".*ray_remote_args.*")
     context = ray.data.DataContext.get_current()
     context.execution_options.preserve_order = False
     context.enable_progress_bars = False

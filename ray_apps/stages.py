@@ -9,13 +9,13 @@ import functools
 from dataclasses import dataclass
 from typing import Any
 
-from pipelines.listen import listen
-from pipelines.media_error import MediaError
-from pipelines.parts import PartStore
+from pipelines.archive.storage import Store
+from pipelines.ledger.parts import PartStore
+from pipelines.media.media_error import MediaError
 from pipelines.records import Failure
 from pipelines.settings import MediaLimits, VadSettings, WindowSettings
-from pipelines.storage import Store
-from pipelines.vad import SileroDetector, SpeechDetector
+from pipelines.speech.listen import listen
+from pipelines.speech.vad import SileroDetector, SpeechDetector
 from ray_apps.rows import ShardRow, error_row
 
 

@@ -6,9 +6,9 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 
-from pipelines.assemble import MediumReport
+from pipelines.ledger.assemble import MediumReport
+from pipelines.ledger.tables import Totals
 from pipelines.records import Failure
-from pipelines.tables import Totals
 from ray_apps.plan import JobPlan
 from ray_apps.rows import ShardRow
 

@@ -21,9 +21,9 @@ from b200_kernels.engine import EngineError, SpeechEngine, SpeechRequest, TaskRe
 from b200_kernels.precision import DtypeName
 from b200_kernels.prompts import Task, Transcribe, Translate, TranslateText
 from b200_kernels.reference_engine import ReferenceEngine
-from pipelines.parts import PartStore
+from pipelines.archive.storage import Store
+from pipelines.ledger.parts import PartStore
 from pipelines.records import Failure, Part, PartWindow, Text, TokenTime, Window
-from pipelines.storage import Store
 from quality.gate import Judgement, Step, judge_transcript, judge_translation, ladder
 from quality.language_id import identify
 from quality.settings import GateSettings

@@ -15,8 +15,8 @@ import typer
 
 from b200_kernels.checkpoints import EMBEDDED
 from b200_kernels.embedded.recipe.media import media_set, read_spoken
-from pipelines.storage import Store
-from pipelines.verify import verify
+from pipelines.archive.storage import Store
+from pipelines.ledger.verify import verify
 from ray_apps.batch_job import run_job
 from ray_apps.cli_feedback import get_feedback
 from ray_apps.demo import chrf, cues_by_medium

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from fractions import Fraction
 from pathlib import Path
 
@@ -95,7 +96,7 @@ def _write_audio(container, stream, samples, rate, channels, start_s, gap):  # t
     for begin in range(0, len(samples), rate):
         piece = samples[begin : begin + rate]
         frame = av.AudioFrame.from_ndarray(
-            np.repeat(piece[None], channels, 0), "fltp", stream.layout.name if channels > 1 else "mono"
+            np.repeat(piece, channels)[None], "flt", stream.layout.name if channels > 1 else "mono"
         )
         frame.sample_rate, frame.pts, frame.time_base = rate, begin + offset, Fraction(1, rate)
         for packet in stream.encode(frame):
@@ -108,3 +109,27 @@ def _mux(container, packet, gap):  # type: ignore[no-untyped-def]
     time = float(packet.pts * packet.time_base) if packet.pts is not None else 0.0
     if gap is None or not gap[0] <= time < gap[1]:
         container.mux(packet)
+
+
+def turkish_speech(seconds: float, seed: int = 0) -> np.ndarray:
+    """Sentences read by espeak-ng with pauses of every length, over a little noise: int16 at 16 kHz, shape (n,)."""
+    from b200_kernels.embedded.recipe.speech import draw_voice, speak
+
+    chance, parts, count = random.Random(seed), [], 0
+    while count < seconds * RATE:
+        sentence = ", ".join(chance.choices(_SENTENCES, k=chance.choice([1, 1, 2, 6])))
+        pause = np.zeros(round(chance.choice([0.15, 0.4, 0.8, 2.0, 6.0]) * RATE), np.float32)
+        parts += [speak(sentence, draw_voice(chance, held_out=False)), pause]
+        count += len(parts[-1]) + len(parts[-2])
+    samples = np.concatenate(parts)[: round(seconds * RATE)]
+    samples = samples + np.random.default_rng(seed).standard_normal(len(samples)) * 0.001
+    return np.clip(samples * 32767, -32768, 32767).astype(np.int16)
+
+
+_SENTENCES = (
+    "Bugün hava çok güzel",
+    "Yarın sabah yedide trenle Ankara'ya gidiyoruz",
+    "Annem pazardan elma, ekmek ve peynir aldı",
+    "Toplantı saat üçte başlayacak",
+    "Merhaba efendim, size nasıl yardımcı olabilirim",
+)

@@ -24,9 +24,9 @@ import psutil
 import pyarrow.parquet as pq
 import typer
 
-from pipelines.parts import PartStore
-from pipelines.runs import load_run
-from pipelines.storage import Store
+from pipelines.archive.storage import Store
+from pipelines.ledger.parts import PartStore
+from pipelines.ledger.runs import load_run
 
 SUBTITLES = (".srt", ".vtt", ".json")
 

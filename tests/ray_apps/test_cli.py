@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 
 import main as program
 from b200_kernels.checkpoint_sources import CheckpointError
-from pipelines.storage import StoreError
-from pipelines.verify import Verification
+from pipelines.archive.storage import StoreError
+from pipelines.ledger.verify import Verification
 from ray_apps import cli
 from ray_apps.cli_feedback import get_feedback
 from ray_apps.summary import RunSummary
@@ -185,7 +185,7 @@ def test_wrong_commands_exit_with_2_and_say_why(run, job, arguments, told):
 class FakeNoInput(ValueError):
     """A product's error, as the pipelines raise them."""
 
-    __module__ = "pipelines.manifest"
+    __module__ = "pipelines.archive.manifest"
 
 
 FAKE_RAY_ERROR = """ray::MapWorker() (pid=7, ip=127.0.0.1)
@@ -284,7 +284,7 @@ def test_verify(run, monkeypatch, tmp_path, problems, code):
     def fake_verify(store):
         return Verification(problems=problems, media=3, media_done=3)
 
-    monkeypatch.setattr("pipelines.verify.verify", fake_verify)
+    monkeypatch.setattr("pipelines.ledger.verify.verify", fake_verify)
     file = tmp_path / "v.json"
     result = run("verify", str(tmp_path), "--json", str(file))
     assert result.exit_code == code, result.output
@@ -297,7 +297,7 @@ def test_verify_tells_what_is_open(run, monkeypatch, tmp_path):
     def fake_verify(store):
         return Verification(problems=(), media=3, media_done=1, media_open=2, shards_open=9)
 
-    monkeypatch.setattr("pipelines.verify.verify", fake_verify)
+    monkeypatch.setattr("pipelines.ledger.verify.verify", fake_verify)
     result = run("verify", str(tmp_path))
     assert result.exit_code == 0
     assert "2 media and 9 shards are open: run the same translate command again to go on" in result.stdout

@@ -9,9 +9,9 @@ import pyarrow as pa
 import pytest
 
 from b200_kernels.prompts import Transcribe, Translate, TranslateText
-from pipelines.parts import PartStore
+from pipelines.archive.storage import Store
+from pipelines.ledger.parts import PartStore
 from pipelines.records import Failure, Medium, Segment, Shard, Window
-from pipelines.storage import Store
 from quality.settings import GateSettings
 from ray_apps.rows import ShardRow
 from ray_apps.translator import TranslatorSettings, VoxtralTranslator

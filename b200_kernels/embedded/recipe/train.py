@@ -23,7 +23,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from b200_kernels import prompts
-from b200_kernels.embedded.recipe import architecture, corpus, examples
+from b200_kernels.embedded.recipe import architecture, corpus, examples, speech
 from b200_kernels.mel import log_mel
 
 CTC_ONLY_STEPS = 500
@@ -113,7 +113,8 @@ class Examples:
     def _load_new_shards(self) -> None:
         for index in corpus.shards(self.folder):
             if index not in self.loaded:
-                self.clips += corpus.load_shard(self.folder, index)
+                plain = set(speech.variants())
+                self.clips += [clip for clip in corpus.load_shard(self.folder, index) if clip.variant in plain]
                 self.loaded.add(index)
 
     def _draw(self, ctc_only: bool) -> Batch:
@@ -186,7 +187,10 @@ def train(work: Path, minutes: float, decay_minutes: float, resume: bool, thread
         model.load_state_dict(state["model"])
         step = state["step"]
         for tuner, saved in zip(tuners, state["tuners"], strict=True):
+            levels = [group["level"] for group in tuner.param_groups]
             tuner.load_state_dict(saved)
+            for group, level in zip(tuner.param_groups, levels, strict=True):
+                group["level"] = level  # a changed rate in this file holds for resumed runs too
     source = Examples(work / "corpus", tokenizer, seed=step)
     start = time.monotonic()
     log = (work / "train.jsonl").open("a")

@@ -1,0 +1,1 @@
+"""What is to be done: stores, inputs, and the manifest of an archive."""

@@ -1,0 +1,205 @@
+"""The manifest: every medium that a run's inputs stand for, and what is none among them, with the reason.
+
+What is a medium is decided by opening it (:mod:`pipelines.media.decode`), not by its name. It does not know how
+files are found (:mod:`pipelines.archive.inputs`), what is done already, or where the probing runs.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlsplit, urlunsplit
+
+from cluster.feedback import Feedback
+from pipelines.archive.candidates import Candidate, locate, unreadable
+from pipelines.archive.inputs import find_candidates
+from pipelines.languages import UnknownLanguage, language_code
+from pipelines.media.decode import probe
+from pipelines.media.media_error import MediaError
+from pipelines.records import Failure, Medium
+from pipelines.settings import MediaLimits
+
+ProbeAll = Callable[[Callable[[Candidate], Medium], Sequence[Candidate]], Iterable[Medium]]
+"""Maps a picklable function over candidates, in any order and on any machine; gives one medium for each."""
+
+_SIGNATURE_PARAMETERS = frozenset({
+    "signature", "expires", "token", "access_token", "sig", "se", "sp", "sv", "sr", "st", "spr", "sip",
+    "ske", "skoid", "skt", "sktid", "sks", "skv", "awsaccesskeyid", "googleaccessid", "key-pair-id",
+    "policy", "security-token", "hdnea", "hdnts", "hdntl",
+})  # fmt: skip
+_SIGNATURE_PREFIXES = ("x-amz-", "x-goog-")
+
+
+def build_manifest(
+    inputs: Sequence[str],
+    limits: MediaLimits,
+    feedback: Feedback,
+    *,
+    audio_stream: int | None = None,
+    source: str | None = None,
+    probe_all: ProbeAll | None = None,
+    known: Mapping[str, Medium] | None = None,
+) -> list[Medium]:
+    """All media of the inputs, longest first, then by name; what is no medium is there with its ``failure``.
+
+    Args:
+        inputs: Folders, globs, files and lists (JSONL, CSV, Parquet) as local paths or URLs of any fsspec
+        store.
+        audio_stream: Index of the stream within the file; else it is chosen by language where there are
+        several.
+        source: Code of the language that is wanted of several streams, where a list does not name one.
+        probe_all: Where the probing runs; threads of this process by default (each probe is a child process).
+        known: Media of an earlier manifest by id, made with the same ``audio_stream`` and ``source``: what has not
+        changed since is not opened again.
+
+    A file that cannot be read (any more) is a row with a transient failure. A file that was found twice is
+    listed once, with the targets of all its rows in lists.
+
+    Raises:
+        NoInput: if an input does not exist, or nothing at all was found.
+        ListError: for a list with a bad row; the message names file and line.
+    """
+    candidates = _once(find_candidates(inputs, feedback), feedback)
+    feedback.progress(media_found=len(candidates), media_probed=0)
+    work = functools.partial(
+        probe_candidate, limits=limits, audio_stream=audio_stream, source=source, known=known or {}
+    )
+    media: dict[str, Medium] = {}
+    for count, medium in enumerate((probe_all or _in_threads)(work, candidates), start=1):
+        media.setdefault(medium.id, medium)
+        feedback.progress(media_probed=count)
+    return sorted(media.values(), key=lambda medium: (-medium.duration_s, medium.name, medium.url))
+
+
+def probe_candidate(
+    candidate: Candidate,
+    limits: MediaLimits,
+    audio_stream: int | None = None,
+    source: str | None = None,
+    known: Mapping[str, Medium] | None = None,
+) -> Medium:
+    """Open one candidate and say what it is. Never raises for what a file or store may do: that is a failure
+    row.
+    """
+    failed = functools.partial(_failed, candidate)
+    if candidate.failure is not None:
+        return failed(candidate.size or 0, candidate.version or "", candidate.failure)
+    try:
+        size, version = _size_and_version(candidate)
+    except IsADirectoryError as error:
+        return failed(0, "", Failure(kind="not_media", detail=str(error), permanent=True))
+    except OSError as error:
+        return failed(0, "", unreadable(error))
+    identity = medium_id(candidate.url, size, version, candidate.language, candidate.targets)
+    before = known.get(identity) if known else None
+    if before is not None and before.failure is None:
+        return before.model_copy(update={"url": candidate.url, "name": candidate.name})
+    try:
+        found = probe(candidate.url, limits, audio_stream, candidate.language or source)
+    except MediaError as error:
+        return failed(size, version, error.failure)
+    except OSError as error:
+        return failed(size, version, unreadable(error))
+    return Medium(
+        id=identity,
+        url=candidate.url,
+        name=candidate.name,
+        size=size,
+        version=version,
+        duration_s=found.duration_s,
+        container=found.container,
+        audio_stream=found.audio_stream,
+        language=candidate.language or _tagged_language(found.language),
+        targets=candidate.targets,
+    )
+
+
+def medium_id(url: str, size: int, version: str, language: str | None = None, targets: Sequence[str] = ()) -> str:
+    """20 hexadecimal digits that stand for this content at this place; signatures in the URL do not enter.
+
+    The languages that a list names for it do: another language is other work, beside the old.
+    """
+    wanted = [[language, *targets]] if language or targets else []
+    text = json.dumps([without_signature(url), size, version, *wanted])
+    return hashlib.sha256(text.encode()).hexdigest()[:20]
+
+
+def without_signature(url: str) -> str:
+    """A web URL without its fragment and the parameters that sign it for a while; any other URL as it is."""
+    if not url.startswith(("http://", "https://")):
+        return url
+    split = urlsplit(url)
+    kept = [part for part in split.query.split("&") if part and not _signs(part.partition("=")[0])]
+    return urlunsplit((split.scheme, split.netloc, split.path, "&".join(kept), ""))
+
+
+def _signs(parameter: str) -> bool:
+    name = parameter.lower()
+    return name in _SIGNATURE_PARAMETERS or name.startswith(_SIGNATURE_PREFIXES)
+
+
+def _once(candidates: Sequence[Candidate], feedback: Feedback) -> list[Candidate]:
+    """Each URL once: the first name stands, what lists say about it is put together."""
+    once: dict[str, Candidate] = {}
+    for candidate in candidates:
+        key = without_signature(candidate.url)
+        first = once.get(key)
+        once[key] = candidate if first is None else _merged(first, candidate, feedback)
+    return list(once.values())
+
+
+def _merged(first: Candidate, second: Candidate, feedback: Feedback) -> Candidate:
+    if first.language and second.language and first.language != second.language:
+        feedback.warning(
+            f"{first.name} is listed as {first.language} and as {second.language}; {first.language} is taken."
+        )
+    return Candidate(
+        url=first.url,
+        name=first.name,
+        size=first.size if first.size is not None else second.size,
+        version=first.version if first.version is not None else second.version,
+        language=first.language or second.language,
+        targets=tuple(dict.fromkeys((*first.targets, *second.targets))),
+        # A file that is named outright is opened, even if a scan would not have done so.
+        failure=first.failure and second.failure,
+    )
+
+
+def _size_and_version(candidate: Candidate) -> tuple[int, str]:
+    if candidate.size is None or candidate.version is None:
+        return locate(candidate.url)
+    return candidate.size, candidate.version
+
+
+def _failed(candidate: Candidate, size: int, version: str, failure: Failure) -> Medium:
+    return Medium(
+        id=medium_id(candidate.url, size, version, candidate.language, candidate.targets),
+        url=candidate.url,
+        name=candidate.name,
+        size=size,
+        version=version,
+        language=candidate.language,
+        targets=candidate.targets,
+        failure=failure,
+    )
+
+
+def _tagged_language(tag: str | None) -> str | None:
+    """The code of a stream's language tag; a tag that says nothing, or nothing known, is none."""
+    try:
+        return language_code(tag) if tag else None
+    except UnknownLanguage:
+        return None
+
+
+def _in_threads(work: Callable[[Candidate], Medium], candidates: Sequence[Candidate]) -> Iterator[Medium]:
+    """A few probes at once: each is a child process that mostly waits for its store."""
+    pool = ThreadPoolExecutor(min(8, max(2, os.cpu_count() or 2)))
+    try:
+        yield from pool.map(work, candidates)
+    finally:
+        pool.shutdown(cancel_futures=True)

@@ -1,0 +1,1 @@
+"""What is done: parts, names, assembly, tables, and the proof that nothing is lost."""

@@ -1,0 +1,231 @@
+"""A finished medium's parts become its subtitle files and its report.
+
+:func:`build` is a pure function: the same parts and settings give the same bytes, wherever and whenever,
+which is what ``verify`` relies on; :func:`assemble` writes what it built. Costs no model time. It does not
+know how the parts came to be, nor whether the medium has more shards than it is given parts: its caller
+counts them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import Field
+
+from pipelines.archive.storage import Store
+from pipelines.ledger.output_names import OutputNames
+from pipelines.ledger.runs import Run, public_url
+from pipelines.records import Cue, Medium, Part, PartWindow, Record, Text
+from pipelines.settings import CueSettings
+from pipelines.subtitles.cues import make_cues, profile_of
+from pipelines.subtitles.subtitle_files import ShardFailure, TrackFacts, render
+from quality.subtitle_rules import check_track
+
+Status = Literal["ok", "partial", "failed"]
+
+
+class MediumReport(Record):
+    """What became of a medium. Lengths are seconds; counts of cues are over all target languages."""
+
+    medium_id: str
+    name: str
+    url: str
+    fingerprint: str
+    status: Status
+    """``partial``: some shards failed for good. ``failed``: all of them, or the medium itself; it has no
+    files.
+    """
+    source: str
+    """Spoken language: the one of most windows, or empty."""
+    languages: tuple[str, ...]
+    """Target languages."""
+    demo_model: bool
+    duration_s: float
+    speech_s: float
+    """Speech that was found."""
+    covered_s: float
+    """Of that, in windows that have a text in every target language."""
+    windows: int
+    no_speech: int
+    """Windows that the gate left empty because nobody speaks in them."""
+    needs_review: int
+    """Texts (a window and target language) that ship marked."""
+    retries: int
+    """Attempts beyond the first, of all texts."""
+    cues: int
+    violations: dict[str, int] = Field(default_factory=dict)
+    """Broken subtitle rules, by rule."""
+    failures: tuple[ShardFailure, ...] = ()
+    outputs: dict[str, dict[str, str]] = Field(default_factory=dict)
+    """Path below the output folder by language and format."""
+
+
+@dataclass(frozen=True)
+class Built:
+    """A medium assembled in memory: its report (without paths) and its cues by language."""
+
+    report: MediumReport
+    cues: dict[str, tuple[Cue, ...]]
+    medium: Medium
+    windows: tuple[PartWindow, ...]
+    formats: tuple[str, ...]
+
+    @property
+    def files(self) -> tuple[tuple[str, str], ...]:
+        """(language, format) of every file that the medium has; none if it failed."""
+        return tuple((language, fmt) for language in self.languages for fmt in self.formats)
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """Languages in which the medium has files."""
+        return () if self.report.status == "failed" else self.report.languages
+
+    def render(self, language: str, fmt: str) -> bytes:
+        """The bytes of one of its files."""
+        report = self.report
+        facts = TrackFacts(
+            source_language=report.source,
+            fingerprint=report.fingerprint,
+            windows=self.windows,
+            failures=report.failures,
+        )
+        return render(fmt, self.cues[language], self.medium, language, report.demo_model, facts=facts)
+
+
+def build(
+    medium: Medium, parts: Sequence[Part], fingerprint: str, cue_settings: CueSettings, targets: Sequence[str]
+) -> Built:
+    """Assemble a medium without writing anything.
+
+    ``targets`` are the run's target languages, for a medium whose list names none of its own. A medium
+    without speech, or of no length, has files without cues. One without any result (``failed``) has no files:
+    an empty file would say that nobody speaks.
+    """
+    ordered = sorted(parts, key=lambda p: p.index)
+    windows = tuple(w for p in ordered for w in p.windows)
+    languages = tuple(dict.fromkeys(medium.targets or targets))
+    status = _status(medium, ordered)
+    cues = {
+        language: tuple(make_cues(windows, language, cue_settings)) if status != "failed" else ()
+        for language in languages
+    }
+    report = MediumReport(
+        medium_id=medium.id,
+        name=medium.name,
+        url=public_url(medium.url),
+        fingerprint=fingerprint,
+        status=status,
+        source=_source(ordered),
+        languages=languages,
+        demo_model=any(p.demo_model for p in ordered),
+        duration_s=medium.duration_s,
+        speech_s=sum(_speech_s(w) for w in windows),
+        covered_s=sum(_speech_s(w) for w in windows if _covered(w, languages)),
+        windows=len(windows),
+        no_speech=sum(all(t.verdict == "no_speech" for t in w.targets or (w.source,)) for w in windows),
+        needs_review=sum(t.verdict == "needs_review" for w in windows for t in _texts(w, languages)),
+        retries=sum(t.attempts - 1 for w in windows for t in (w.source, *w.targets)),
+        cues=sum(map(len, cues.values())),
+        violations=_violations(cues, cue_settings),
+        failures=failures_of(medium, ordered),
+    )
+    return Built(report, cues, medium, windows, tuple(dict.fromkeys(cue_settings.formats)))
+
+
+def assemble(
+    medium: Medium,
+    parts: Sequence[Part],
+    fingerprint: str,
+    cue_settings: CueSettings,
+    store: Store,
+    *,
+    names: OutputNames,
+    targets: Sequence[str],
+) -> MediumReport:
+    """:func:`build`, then write every format of every target language, each file whole; returns the report.
+
+    Doing it again gives the same files under the same names.
+
+    Raises:
+        StoreError: if a file cannot be written.
+    """
+    built = build(medium, parts, fingerprint, cue_settings, targets)
+    outputs: dict[str, dict[str, str]] = {}
+    for language in built.languages:
+        stem = names.claim(medium, fingerprint, language, built.formats)
+        outputs[language] = {fmt: f"{stem}.{fmt}" for fmt in built.formats}
+        for fmt, path in outputs[language].items():
+            store.write_bytes(path, built.render(language, fmt))
+    return built.report.model_copy(update={"outputs": outputs})
+
+
+def restore(
+    built: Built,
+    run: Run,
+    store: Store,
+    names: OutputNames,
+    stems: Mapping[str, str | None],
+    present: Container[str],
+) -> int:
+    """Write those files of an assembled medium that are not there; returns how many.
+
+    ``stems`` are the names that it holds already, by language; ``present`` the paths in the output folder.
+    Files that are there are left alone, so that what a user corrected by hand stays, unless the run's cues
+    look different from those of earlier runs.
+    """
+    written = 0
+    for language in built.languages:
+        stem = stems.get(language) or names.claim(built.medium, run.fingerprint, language, built.formats)
+        for fmt in built.formats:
+            path = f"{stem}.{fmt}"
+            if path in present and run.assembled == run.cues:
+                continue
+            data = built.render(language, fmt)
+            if path not in present or store.read_bytes(path) != data:
+                store.write_bytes(path, data)
+                written += 1
+    return written
+
+
+def failures_of(medium: Medium, parts: Sequence[Part]) -> tuple[ShardFailure, ...]:
+    """What failed for good: the medium itself (index -1), else its shards, by index."""
+    if medium.failure:
+        return (ShardFailure(index=-1, kind=medium.failure.kind, detail=medium.failure.detail),)
+    return tuple(ShardFailure(index=p.index, kind=p.failure.kind, detail=p.failure.detail) for p in parts if p.failure)
+
+
+def _status(medium: Medium, parts: Sequence[Part]) -> Status:
+    failed = sum(p.failure is not None for p in parts)
+    if medium.failure or (parts and failed == len(parts)):
+        return "failed"
+    return "partial" if failed else "ok"
+
+
+def _source(parts: Sequence[Part]) -> str:
+    counts = Counter(p.source for p in parts for _ in p.windows) or Counter(p.source for p in parts)
+    return min(counts, key=lambda language: (-counts[language], language), default="")
+
+
+def _speech_s(window: PartWindow) -> float:
+    return sum(s.end - s.start for s in window.segments)
+
+
+def _texts(window: PartWindow, languages: Sequence[str]) -> list[Text]:
+    """The texts that are shown, one a language; for a language that is spoken it may be the transcript."""
+    texts = {window.source.language: window.source} | {t.language: t for t in window.targets}
+    return [texts[language] for language in languages if language in texts]
+
+
+def _covered(window: PartWindow, languages: Sequence[str]) -> bool:
+    texts = _texts(window, languages)
+    return len(texts) == len(languages) and all(t.text.strip() for t in texts)
+
+
+def _violations(cues: dict[str, tuple[Cue, ...]], settings: CueSettings) -> dict[str, int]:
+    profile = profile_of(settings)
+    tracks = ([(c.start_s, c.end_s, c.text) for c in track] for track in cues.values())
+    counts = Counter(v.rule for track in tracks for v in check_track(track, profile))
+    return dict(sorted(counts.items()))

@@ -1,0 +1,190 @@
+"""What a medium's output files are called: safe paths below the output folder, and who owns which.
+
+Outputs mirror the archive's folders: ``talks/film.mp4`` gives ``talks/film.fr.srt``. Two things can go wrong:
+a name that would leave the folder or that some file system refuses (:func:`safe_name`), and two claimants of
+one name (:class:`OutputNames`). The rule for the second, in this order:
+
+1. A medium keeps, for good, the name that it already has under this fingerprint.
+2. Otherwise it takes the name without extension (``film``), unless several media of the run would
+   (``film.mp4``, ``film.mkv``; upper and lower case count as equal): then all of them keep their extension
+   (``film.mp4``, ``film.mkv``), and where that does not tell them apart either, all of them get the suffix of
+   rule 3.
+3. If the name already belongs to other settings or to an older version of the medium, or if a file that is
+   not ours lies there, ``.`` and eight hexadecimal digits of a hash of medium and fingerprint are added.
+
+A name is claimed a language at a time, by a file in ``_voxtral/names`` that only one claimant can create.
+Nothing here knows what is written under a name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from urllib.parse import quote, unquote
+
+from pipelines.archive.storage import Store
+from pipelines.records import Medium
+
+NAMES = "_voxtral/names"
+MAX_NAME_BYTES = 200
+"""Longest name of a file or folder, in UTF-8: systems allow 255, and ``.<8 hex>.<lang>.json`` comes on top.
+"""
+
+_RESERVED = re.compile(r"con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|_voxtral", re.IGNORECASE)
+_UNSAFE = re.compile(r'[<>:"|?*\x7f]')
+_LIKE_OUTPUT = re.compile(r"\.(srt|vtt|json|parquet)$", re.IGNORECASE)
+MAX_PATH_BYTES = 700
+"""Longest path below the output folder; a key of an S3 store may have 1,024 bytes, with the folder's own."""
+_LANGUAGE = re.compile(r"[A-Za-z0-9-]+")
+
+
+def safe_name(name: str) -> str:
+    """``name`` as a relative path with forward slashes that every file system accepts; never empty.
+
+    Empty, ``.`` and ``..`` components vanish, characters that some system refuses become ``_``, reserved
+    names (``CON``, ``_voxtral``) get a ``_`` in front, and a component beyond 200 bytes is cut and ends in a
+    hash. A folder that is called like an output file (``film.fr.srt/``, ``cues.parquet/``) gets a ``_``
+    behind. The folders of a path beyond 700 bytes become one, named by a hash.
+    """
+    *folders, file = [_safe_component(p) for p in re.split(r"[/\\]", name) if p.strip(" .")] or ["_"]
+    folders = [f"{f}_" if _LIKE_OUTPUT.search(f) else f for f in folders]
+    if len("/".join([*folders, file]).encode()) > MAX_PATH_BYTES:
+        folders = [f"long-{hashlib.sha256('/'.join(folders).encode()).hexdigest()[:16]}"]
+    return "/".join([*folders, file])
+
+
+def _safe_component(part: str) -> str:
+    part = unicodedata.normalize("NFC", part)
+    text = "".join("_" if unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") else c for c in part)
+    text = _UNSAFE.sub("_", text).strip(" ").rstrip(" .")
+    if _RESERVED.fullmatch(text.split(".")[0].rstrip(" ")):
+        text = f"_{text}"
+    raw = text.encode()
+    if len(raw) <= MAX_NAME_BYTES:
+        return text
+    return _shorten(text, hashlib.sha256(part.encode(errors="replace")).hexdigest()[:8])
+
+
+def _shorten(text: str, digest: str) -> str:
+    """Cut the middle away, so that an extension survives."""
+    stem, dot, extension = text.rpartition(".")
+    tail = f".{extension}" if dot and stem and len(extension.encode()) <= 16 else ""
+    kept = text.encode()[: MAX_NAME_BYTES - len(tail.encode()) - 9].decode(errors="ignore").rstrip(" .")
+    return f"{kept}~{digest}{tail}"
+
+
+def _split(name: str) -> tuple[str, str]:
+    """``(without extension, with extension)`` of a medium's name, both safe."""
+    full = safe_name(name)
+    folder, slash, file = full.rpartition("/")
+    stem, dot, _ = file.rpartition(".")
+    plain = stem.rstrip(" .") if dot else file
+    # "con .mp4" and "_voxtral.mp4" lose the extension that protected them; ".mp4" has no name before it.
+    return f"{folder}{slash}{_safe_component(plain) if plain else file}", full
+
+
+def fold(stem: str) -> str:
+    """What a file system without upper and lower case, or with another Unicode form, takes for the same."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFD", stem).casefold())
+
+
+def suffix_of(medium_id: str, fingerprint: str) -> str:
+    """The eight hexadecimal digits that tell this medium under this fingerprint from every other."""
+    return hashlib.sha256(f"{medium_id}\n{fingerprint}".encode()).hexdigest()[:8]
+
+
+def preferred_stems(media: Iterable[Medium]) -> dict[str, tuple[str, bool]]:
+    """For each medium id the stem that rule 2 gives and whether it needs the suffix nevertheless.
+
+    Depends on the set of media only, not on their order. Media that failed before they had shards take part,
+    so that a file's name does not hang on whether its neighbour could be read.
+    """
+    splits = {m.id: _split(m.name) for m in media}
+    plain = Counter(fold(stem) for stem, _ in splits.values())
+    chosen = {i: stem if plain[fold(stem)] == 1 else full for i, (stem, full) in splits.items()}
+    taken = Counter(fold(stem) for stem in chosen.values())
+    shared = {i for i, stem in chosen.items() if taken[fold(stem)] > 1}
+    return {i: (splits[i][0] if i in shared else stem, i in shared) for i, stem in chosen.items()}
+
+
+class OutputNames:
+    """The stems of one run's media in one output folder. Picklable; holds a stem a medium."""
+
+    def __init__(self, store: Store, media: Iterable[Medium]) -> None:
+        self._store = store
+        self._preferred = preferred_stems(media)
+
+    def claim(self, medium: Medium, fingerprint: str, language: str, formats: Sequence[str] = ()) -> str:
+        """The path, without format, that this medium's files in ``language`` have: ``talks/film.fr``.
+
+        The same medium and fingerprint always get the same one. ``formats`` are those about to be written: a
+        file that is already there under a name nobody has claimed is somebody else's, and is stepped aside
+        for.
+        """
+        held = self.find(medium, fingerprint, language)
+        if held:
+            return held
+        plain, suffixed = self._wanted(medium, fingerprint, language)
+        owner = json.dumps({"medium": medium.id, "fingerprint": fingerprint}, sort_keys=True).encode()
+        foreign = any(self._store.exists(f"{plain}.{f}") for f in formats)
+        for path in [suffixed] if foreign else [plain, suffixed]:
+            if self._store.create(_claim_path(path), owner) or self._is_owner(path, medium.id, fingerprint):
+                return path
+        raise FileExistsError(f"{suffixed} is claimed by another medium: delete {_claim_path(suffixed)}, and run again")
+
+    def find(self, medium: Medium, fingerprint: str, language: str) -> str | None:
+        """The path that :meth:`claim` gave before, or None."""
+        stem, full = _split(medium.name)
+        suffix = suffix_of(medium.id, fingerprint)
+        for candidate in dict.fromkeys([stem, full, f"{stem}.{suffix}", f"{full}.{suffix}"]):
+            path = f"{candidate}.{_checked(language)}"
+            if self._is_owner(path, medium.id, fingerprint):
+                return path
+        return None
+
+    def candidates(self, medium: Medium, fingerprint: str, language: str) -> set[str]:
+        """Every path that :meth:`claim` could ever give this medium."""
+        stem, full = _split(medium.name)
+        suffix = suffix_of(medium.id, fingerprint)
+        return {f"{s}.{language}" for s in (stem, full, f"{stem}.{suffix}", f"{full}.{suffix}")}
+
+    def _wanted(self, medium: Medium, fingerprint: str, language: str) -> tuple[str, str]:
+        stem, shared = self._preferred.get(medium.id) or (_split(medium.name)[0], False)
+        suffixed = f"{stem}.{suffix_of(medium.id, fingerprint)}.{_checked(language)}"
+        return (suffixed if shared else f"{stem}.{language}"), suffixed
+
+    def _is_owner(self, path: str, medium_id: str, fingerprint: str) -> bool:
+        return claimant(self._store, path) == (medium_id, fingerprint)
+
+
+def claimant(store: Store, path: str) -> tuple[str, str] | None:
+    """``(medium id, fingerprint)`` of who claimed ``path``; None if nobody did or the claim is damaged."""
+    try:
+        owner = json.loads(store.read_bytes(_claim_path(path)))
+        return str(owner["medium"]), str(owner["fingerprint"])
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return None
+
+
+def claimed_paths(store: Store) -> set[str]:
+    """All paths, without format, that somebody has claimed: one listing."""
+    start = len(NAMES) + 1
+    return {unquote(p[start:].replace("/", "").removesuffix(".json")) for p in store.list(NAMES)}
+
+
+def _claim_path(path: str) -> str:
+    """Where the claim of ``path`` lies: folded, so that names which some systems confuse share a claim."""
+    quoted = quote(fold(path), safe="")
+    # A path can be longer than a name may be: it is cut into folders, and read back by joining them.
+    pieces = [quoted[i : i + MAX_NAME_BYTES] for i in range(0, len(quoted), MAX_NAME_BYTES)]
+    return f"{NAMES}/{'/'.join(pieces)}.json"
+
+
+def _checked(language: str) -> str:
+    if not _LANGUAGE.fullmatch(language):
+        raise ValueError(f"{language!r} is no language code: use one such as fr")
+    return language

@@ -1,0 +1,1 @@
+"""From texts to timed, readable cues and their files."""

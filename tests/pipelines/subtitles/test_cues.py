@@ -1,0 +1,288 @@
+"""Cues: the hard rules hold whatever the model says; plausible windows become what a subtitler would make."""
+
+from __future__ import annotations
+
+import math
+import random
+from itertools import pairwise
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from b200_kernels.embedded.recipe.grammar import sample
+from pipelines.records import Cue, PartWindow, Segment, Text, TokenTime
+from pipelines.settings import CueSettings
+from pipelines.subtitles.cues import make_cues, profile_of
+from quality.subtitle_rules import check_track
+from quality.text import plain
+from quality.validator import TranslationQualityValidator
+
+PROFILE = CueSettings()
+
+
+def text(language: str, content: str, **more: object) -> Text:
+    fields = {"logprob": -0.1, "score": 0.9, "verdict": "accepted"} | more
+    return Text(language=language, text=content, **fields)  # type: ignore[arg-type]
+
+
+def window(
+    target: str, *segments: tuple[float, float], source: str = "", start: float | None = None, **more: object
+) -> PartWindow:
+    first = segments[0][0] if segments else 0.0
+    return PartWindow(
+        start_s=first if start is None else start,
+        end_s=segments[-1][1] if segments else first + 2.0,
+        segments=tuple(Segment(start=a, end=b, confidence=0.9) for a, b in segments),
+        source=text("tr", source),
+        targets=(text("fr", target, **more),),
+    )
+
+
+def characters(content: str) -> str:
+    return "".join(plain(content).split())
+
+
+def assert_hard_rules(cues: list[Cue], settings: CueSettings) -> None:
+    track = [(cue.start_s, cue.end_s, cue.text) for cue in cues]
+    broken = {v.rule for v in check_track(track, profile_of(settings))}
+    assert broken <= {"reading_speed"}
+    assert all(cue.start_s >= 0 and round(cue.start_s, 3) == cue.start_s for cue in cues)
+    for cue in cues:
+        assert len(cue.lines) <= settings.max_lines
+        assert all(0 < len(line) <= settings.max_line_chars for line in cue.lines)
+        assert settings.min_duration_s - 1e-6 <= cue.end_s - cue.start_s <= settings.max_duration_s + 1e-6
+    for before, after in pairwise(cues):
+        assert after.start_s - before.end_s >= settings.min_gap_s - 1e-6
+    assert [cue.index for cue in cues] == list(range(1, len(cues) + 1))
+
+
+times = st.floats(0, 100, allow_nan=False)
+LONG_WORD = "donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamten"
+WORDS = f"Oui. Non ! Alors, le la grand monsieur « Quoi » ? 3.5 M. Dupont … - {LONG_WORD}"
+OTHER_WORDS = [
+    "e\u0301te\u0301",
+    "a\u00a0!",
+    "你好。世界",
+    "\u00a0",
+    "a-b/c",
+    "<<i>i>x",
+    "<i>",
+    "&lt;b>",
+    "...",
+]
+words = st.sampled_from([*WORDS.split(), *OTHER_WORDS])
+contents = st.one_of(st.lists(words, max_size=60).map(" ".join), st.text(max_size=120), st.just(""))
+
+
+@st.composite
+def windows(draw: st.DrawFn) -> list[PartWindow]:
+    made = []
+    for _ in range(draw(st.integers(0, 5))):
+        start, length = draw(times), draw(st.floats(0, 30))
+        segments = []
+        for _ in range(draw(st.integers(0, 4))):
+            a, b = sorted((draw(times), draw(times)))
+            segments.append(Segment(start=a, end=b, confidence=0.5))
+        content = draw(contents)
+        tokens = []
+        if draw(st.booleans()):
+            for token in content.split():
+                a, b = sorted((draw(st.floats(0, 30)), draw(st.floats(0, 30))))
+                tokens.append(TokenTime(text=token, start=a, end=b))
+        made.append(
+            PartWindow(
+                start_s=start,
+                end_s=start + length,
+                segments=tuple(segments),
+                source=text("tr", draw(contents)),
+                targets=(text("fr", content, tokens=tuple(tokens)),),
+            )
+        )
+    return made
+
+
+profiles = st.sampled_from(
+    [
+        PROFILE,
+        CueSettings(max_lines=1, max_line_chars=10, max_cps=5),
+        CueSettings(max_lines=3, min_gap_s=0, max_duration_s=2),
+    ]
+)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@given(windows(), profiles)
+def test_hard_rules_hold_and_no_text_is_lost_for_any_input(made: list[PartWindow], profile: CueSettings) -> None:
+    cues = make_cues(made, "fr", profile)
+    assert_hard_rules(cues, profile)
+    shown_texts = [plain(w.targets[0].text) for w in sorted(made, key=lambda w: w.start_s)]
+    assert characters("".join(cue.text for cue in cues)) == characters("".join(shown_texts))
+    words_in = [word for content in shown_texts for word in content.split()]
+    cut = any(len(word) > profile.max_line_chars or set("。！？") & set(word) for word in words_in)
+    if not cut:
+        assert [word for cue in cues for word in cue.text.split()] == words_in
+    assert cues == make_cues(made, "fr", profile)
+
+
+@pytest.mark.parametrize("content", ["x" * 3000, "a " * 1500, "un deux trois. " * 200, "! " * 900, "e\u0301" * 3000])
+def test_far_too_much_text_for_the_time_still_meets_the_hard_rules(content: str) -> None:
+    made = [window(content, (5.0, 7.0)), window("Après cela.", (7.1, 9.0))]
+    cues = make_cues(made, "fr", PROFILE)
+    assert_hard_rules(cues, PROFILE)
+    assert characters("".join(cue.text for cue in cues)) == characters(content + "Après cela.")
+    assert any("reading_speed" in cue.reasons for cue in cues)
+
+
+def test_senseless_times_are_survived() -> None:
+    bad = PartWindow(
+        start_s=math.nan,
+        end_s=math.inf,
+        segments=(Segment(start=math.nan, end=1, confidence=1), Segment(start=9, end=3, confidence=1)),
+        source=text("tr", ""),
+        targets=(text("fr", "Bonjour à tous."),),
+    )
+    cues = make_cues([bad], "fr", PROFILE)
+    assert_hard_rules(cues, PROFILE)
+    assert [cue.text for cue in cues] == ["Bonjour à tous."]
+
+
+def test_sentences_fall_on_the_stretches_of_speech() -> None:
+    made = window(
+        "Nous allons à Ankara demain matin. Avez-vous vu M. Dupont ? Merci beaucoup, madame.",
+        (10.0, 12.4),
+        (13.2, 15.0),
+        (16.0, 17.5),
+        source="Yarın sabah Ankara'ya gidiyoruz. Bay Dupont'u gördünüz mü? Çok teşekkürler hanımefendi.",
+    )
+    cues = make_cues([made], "fr", PROFILE)
+    assert [cue.start_s for cue in cues] == [10.0, 13.2, 16.0]
+    assert [cue.end_s for cue in cues[:2]] == [12.4, 15.0]
+    assert [cue.text for cue in cues] == [
+        "Nous allons à Ankara demain matin.",
+        "Avez-vous vu M. Dupont ?",
+        "Merci beaucoup, madame.",
+    ]
+    assert [cue.source for cue in cues] == [
+        "Yarın sabah Ankara'ya gidiyoruz.",
+        "Bay Dupont'u gördünüz mü?",
+        "Çok teşekkürler hanımefendi.",
+    ]
+
+
+def test_token_times_decide_where_there_are_any() -> None:
+    tokens = (
+        TokenTime(text="Nous", start=0.0, end=0.3),
+        TokenTime(text=" partons.", start=0.3, end=1.0),
+        TokenTime(text=" Attendez-", start=4.0, end=4.6),
+        TokenTime(text="moi !", start=4.6, end=5.2),
+    )
+    made = window("Nous partons. Attendez-moi !", (20.0, 26.0), tokens=tokens)
+    cues = make_cues([made], "fr", PROFILE)
+    assert [(cue.start_s, cue.text) for cue in cues] == [(20.0, "Nous partons."), (24.0, "Attendez-moi !")]
+
+
+def test_a_long_sentence_is_split_at_clauses_and_lines_do_not_end_on_an_article() -> None:
+    long = (
+        "Comme il pleuvait beaucoup hier soir, nous avons décidé de rester à la maison, "
+        "et les enfants ont regardé un film avec leur grand-mère."
+    )
+    cues = make_cues([window(long, (0.0, 9.0), source="Bir. İki.")], "fr", PROFILE)
+    assert len(cues) == 2
+    assert cues[0].text.endswith(",")
+    last_words = {line.split()[-1] for cue in cues for line in cue.lines}
+    assert not last_words & {"la", "les", "un", "de", "à", "leur", "et", "avec"}
+    assert {cue.source for cue in cues} == {"Bir. İki."}
+
+
+def test_a_very_short_sentence_joins_the_neighbour_it_touches() -> None:
+    cues = make_cues([window("Oui. Je viens tout de suite.", (3.0, 3.4), (3.6, 5.5))], "fr", PROFILE)
+    assert [cue.text for cue in cues] == ["Oui. Je viens tout de suite."]
+
+
+def test_reading_speed_is_met_by_staying_into_the_silence() -> None:
+    dense = "Cette phrase est bien trop longue pour être lue en une seconde."
+    (cue,) = make_cues([window(dense, (3.0, 4.0))], "fr", PROFILE)
+    assert cue.start_s == 3.0
+    assert cue.end_s == pytest.approx(3.0 + len(dense) / 17, abs=0.07)
+    assert cue.reasons == ()
+
+
+def test_a_cue_that_must_be_too_fast_says_so_and_the_next_starts_on_time() -> None:
+    dense = "Cette phrase est bien trop longue pour être lue en une seconde."
+    cues = make_cues([window(dense, (3.0, 4.0)), window("Bonjour.", (4.1, 6.0))], "fr", PROFILE)
+    assert "reading_speed" in cues[0].reasons
+    assert cues[1].start_s == pytest.approx(4.1, abs=0.5)
+    assert cues[1].reasons == ()
+
+
+def test_nothing_is_shown_where_nobody_speaks_and_the_judgement_travels_along() -> None:
+    silent = window("Musique", (0.0, 3.0), verdict="no_speech")
+    marked = window("Bonjour.", (5.0, 6.0), verdict="needs_review", reasons=("unsure",), score=0.3)
+    (cue,) = make_cues([marked, window("", (8.0, 9.0)), silent], "fr", PROFILE)
+    assert (cue.verdict, cue.reasons, cue.score, cue.index) == ("needs_review", ("unsure",), 0.3, 1)
+
+
+def test_the_spoken_language_gives_the_transcript_and_an_unknown_one_gives_nothing() -> None:
+    made = [window("Bonjour.", (0.0, 2.0), source="Merhaba.")]
+    assert [cue.text for cue in make_cues(made, "tr", PROFILE)] == ["Merhaba."]
+    assert make_cues(made, "de", PROFILE) == []
+
+
+def test_plausible_windows_pass_the_validator() -> None:
+    sentences = (
+        "Nous allons à Ankara demain matin à neuf heures.",
+        "Où est la pharmacie la plus proche ?",
+        "Merci, madame.",
+        "Malheureusement, le concert n'a pas lieu samedi, parce que la salle est fermée depuis une semaine.",
+    )
+    rng = random.Random(4)
+    made, at = [], 0.0
+    for _ in range(60):
+        chosen = rng.choices(sentences, k=rng.randint(1, 5))
+        spans = []
+        for sentence in chosen:
+            spans.append((at, at + len(sentence) / rng.uniform(11, 16)))
+            at = spans[-1][1] + rng.uniform(0.2, 1.5)
+        made.append(window(" ".join(chosen), *spans))
+    cues = make_cues(made, "fr", PROFILE)
+    validator = TranslationQualityValidator()
+    found = [validator.validate_subtitle_constraints(cue.text, cue.end_s - cue.start_s) for cue in cues]
+    assert all({v["rule"] for v in one["violations"]} <= {"reading_speed"} for one in found)
+    assert sum(one["valid"] for one in found) >= 0.98 * len(found)
+    starts = {round(segment.start, 3) for w in made for segment in w.segments}
+    assert sum(cue.start_s in starts for cue in cues) >= 0.6 * len(cues)
+
+
+def test_cues_start_when_their_sentence_does() -> None:
+    """Sentences at changing speed; segments as VAD gives them: merged, padded, cut in two."""
+    rng = random.Random(5)
+    made, truth, at = [], [], 1.0
+    for _ in range(100):
+        spoken = [sample(rng) for _ in range(rng.randint(1, 5))]
+        heard: list[list[float]] = []
+        for sentence in spoken:
+            length = len(sentence.tr) / rng.uniform(12, 16)
+            truth.append((at, sentence.fr))
+            halves = [(at, at + length)]
+            if rng.random() < 0.3:
+                middle = at + length * rng.uniform(0.3, 0.7)
+                halves = [(at, middle - 0.2), (middle + 0.2, at + length)]
+            for start, end in halves:
+                if heard and start - heard[-1][1] < 0.3:
+                    heard[-1][1] = end
+                else:
+                    heard.append([start, end])
+            at += length + rng.uniform(0.05, 1.0)
+        spans = [(start - 0.12, end + 0.12) for start, end in heard]
+        source = " ".join(sentence.tr for sentence in spoken)
+        made.append(window(" ".join(sentence.fr for sentence in spoken), *spans, source=source))
+        at += rng.uniform(0.5, 3.0)
+    cues = make_cues(made, "fr", PROFILE)
+    assert_hard_rules(cues, PROFILE)
+    # every sentence of this world is one cue's length at most, and none is short enough to be merged
+    starts = {cue.text.replace("\n", " "): cue.start_s for cue in cues}
+    errors = sorted(abs(starts[said] - when) for when, said in truth if said in starts)
+    assert len(errors) > 0.9 * len(truth)
+    assert errors[len(errors) // 2] <= 0.2
+    assert errors[int(0.95 * len(errors))] <= 0.8

@@ -1,0 +1,78 @@
+"""Sentences, units and line breaks."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipelines.subtitles.line_breaks import best_lines
+from pipelines.subtitles.sentences import split_sentences, split_units
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "sentences"),
+    [
+        ("Bonjour ! Ça va ? Oui.", "fr", ["Bonjour !", "Ça va ?", "Oui."]),
+        ("M. Dupont et Mme. Durand sont là. Entrez.", "fr", ["M. Dupont et Mme. Durand sont là.", "Entrez."]),
+        ("Le Dr. J. Martin arrive. Enfin !", "fr", ["Le Dr. J. Martin arrive.", "Enfin !"]),
+        ("Il fait 3.5 degrés. Ou 4.", "fr", ["Il fait 3.5 degrés.", "Ou 4."]),
+        ("Je ne sais pas… peut-être. Demain.", "fr", ["Je ne sais pas… peut-être.", "Demain."]),
+        (
+            "« Quoi ? » dit-il. « Rien. » Puis il sortit.",
+            "fr",
+            ["« Quoi ? » dit-il.", "« Rien. »", "Puis il sortit."],
+        ),
+        ("... Bon. D'accord.", "fr", ["... Bon.", "D'accord."]),
+        ("Bugün 3. gün. Dr. Ahmet geldi mi? Evet.", "tr", ["Bugün 3. gün.", "Dr. Ahmet geldi mi?", "Evet."]),
+        ("Il est né en 1999. Sa mère aussi.", "fr", ["Il est né en 1999.", "Sa mère aussi."]),
+        ("你好。我很好！再见", "zh", ["你好。", "我很好！", "再见"]),
+        ("मैं ठीक हूँ। आप कैसे हैं?", "hi", ["मैं ठीक हूँ।", "आप कैसे हैं?"]),
+        ("", "fr", []),
+        (" \n ", "fr", []),
+        ("sans fin", "fr", ["sans fin"]),
+    ],
+)
+def test_sentences(text: str, language: str, sentences: list[str]) -> None:
+    assert split_sentences(text, language) == sentences
+
+
+def test_french_marks_stay_with_their_word() -> None:
+    assert split_units("« Bonjour ! » dit-il : oui - non", 42) == [
+        "« Bonjour ! »",
+        "dit-il :",
+        "oui",
+        "- non",
+    ]
+    assert split_units("dix\u00a0% de plus\u202f!", 42) == ["dix\u00a0%", "de", "plus\u202f!"]
+
+
+def test_a_word_longer_than_a_line_is_cut_at_a_hyphen_if_it_has_one() -> None:
+    assert split_units("x" * 25, 10) == ["x" * 10, "x" * 10, "x" * 5]
+    assert split_units("peut-être-bien", 10) == ["peut-être-", "bien"]
+    assert split_units("formidable !", 10) == ["formidable", "!"]
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("Oui, bien sûr.", ("Oui, bien sûr.",)),
+        (
+            "Je voulais venir plus tôt, mais nous avons raté le train.",
+            ("Je voulais venir plus tôt,", "mais nous avons raté le train."),
+        ),
+        (
+            "Nous avons pris le train pour aller voir la grand-mère.",
+            ("Nous avons pris le train", "pour aller voir la grand-mère."),
+        ),
+        (
+            "Hier, j'ai rencontré monsieur Jean Dupont devant la gare.",
+            ("Hier, j'ai rencontré", "monsieur Jean Dupont devant la gare."),
+        ),
+    ],
+)
+def test_lines_are_broken_where_it_reads_best(text: str, lines: tuple[str, ...]) -> None:
+    assert best_lines(text.split(), "fr", 42) == lines
+
+
+def test_without_a_better_place_the_lower_line_is_the_longer() -> None:
+    upper, lower = best_lines(["aaaaaaa"] * 7, "xx", 42)
+    assert len(upper) < len(lower)
