@@ -7,7 +7,9 @@ with a row per clip: the sentence in three languages, the voice, where it begins
 from __future__ import annotations
 
 import json
+import multiprocessing
 import random
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -55,6 +57,15 @@ def write_shard(folder: Path, index: int, clips: int) -> None:
     ]
     np.savez(folder / f"{index:04d}.npz", samples=np.concatenate([c.samples for c in made]))
     (folder / f"{index:04d}.json").write_text(json.dumps(rows, ensure_ascii=False))
+
+
+def make(folder: Path, count: int, clips: int = 1000) -> None:
+    """Make the shards that are not there yet, on all cores: about 200 seconds of speech a core-second."""
+    missing = sorted(set(range(count)) - set(shards(folder)))
+    # Fresh processes: espeak-ng keeps global state, and torch's threads do not survive a fork.
+    with ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn")) as pool:
+        for done in [pool.submit(write_shard, folder, index, clips) for index in missing]:
+            done.result()
 
 
 def load_shard(folder: Path, index: int) -> list[Clip]:

@@ -174,7 +174,7 @@ def spectral_masks(mel: torch.Tensor, rng: random.Random) -> torch.Tensor:
     return mel
 
 
-def train(work: Path, minutes: float, decay_minutes: float, resume: bool, threads: int) -> None:
+def train(work: Path, minutes: float, decay_minutes: float, resume: bool, threads: int, shards: int) -> None:
     torch.set_num_threads(threads)
     work.mkdir(parents=True, exist_ok=True)
     architecture.write_tokenizer(work)
@@ -191,6 +191,7 @@ def train(work: Path, minutes: float, decay_minutes: float, resume: bool, thread
             tuner.load_state_dict(saved)
             for group, level in zip(tuner.param_groups, levels, strict=True):
                 group["level"] = level  # a changed rate in this file holds for resumed runs too
+    corpus.make(work / "corpus", shards)
     source = Examples(work / "corpus", tokenizer, seed=step)
     start = time.monotonic()
     log = (work / "train.jsonl").open("a")
@@ -248,6 +249,7 @@ def main() -> None:
     )
     parser.add_argument("--resume", action="store_true")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--shards", type=int, default=40, help="thousands of clips in the corpus")
     arguments = parser.parse_args()
     train(**vars(arguments))
 
