@@ -37,7 +37,7 @@ embedded: $(READY)  ## train the embedded checkpoint again (hours)
 
 embedded-eval: $(READY)  ## the embedded checkpoint on sentences and voices it never met
 	mkdir -p $(WORK)
-	$(BIN)/python -m b200_kernels.embedded.evaluate --json $(WORK)/embedded-eval.json
+	$(BIN)/python -m b200_kernels.embedded.evaluate --card --json $(WORK)/embedded-eval.json
 
 archive: $(READY)  ## make the sample archive again
 	$(BIN)/python -m b200_kernels.embedded.recipe.media sample sample_archive

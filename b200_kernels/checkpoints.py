@@ -63,6 +63,11 @@ class Checkpoint:
     def demo_model(self) -> bool:
         return self.capabilities.demo_model
 
+    def memory_gb(self, dtype: str) -> float:
+        """GiB that the weights take once loaded; they are stored with two bytes a number."""
+        stored = sum(path.stat().st_size for path in self.folder.glob("*.safetensors"))
+        return stored / 2**30 * (2 if dtype == "float32" else 1)
+
 
 def default_model(has_gpu: bool) -> str:
     """What runs when nobody named a model: the real Voxtral with a GPU, the embedded checkpoint without

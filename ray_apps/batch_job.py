@@ -14,26 +14,31 @@ from contextlib import ExitStack
 from dataclasses import asdict
 
 import ray
+from pipelines.ledger.lease import Lease
 
 from cluster.feedback import Feedback
 from cluster.resources import ResourcePlan
 from cluster.resources import plan as plan_resources
+from pipelines.archive.storage import Store
 from pipelines.ledger.assemble import MediumReport, assemble
 from pipelines.ledger.output_names import OutputNames
 from pipelines.ledger.parts import PartStore
-from pipelines.ledger.runs import Run, mark_assembled, save_run
+from pipelines.ledger.runs import Run, save_run
 from pipelines.ledger.tables import write_summary, write_tables
-from pipelines.records import Medium, Shard
-from ray_apps.plan import CLUSTER_GPU, JobPlan, plan_job
-from ray_apps.ray_session import bounded_actor_retries, configure_data, ray_session
-from ray_apps.rows import ShardRow
+from pipelines.records import Failure, Medium, Shard
+from ray_apps.plan import CLUSTER_CPU, CLUSTER_GPU, JobPlan, plan_job
+from ray_apps.ray_session import (
+    bounded_actor_retries,
+    cluster_address,
+    configure_data,
+    ray_session,
+    terminated_as_interrupted,
+)
+from ray_apps.rows import ShardRow, error_row
 from ray_apps.settings import Settings
 from ray_apps.stages import Ledger, Listen, Record
 from ray_apps.summary import RunSummary, Tally
 from ray_apps.translator import TranslatorSettings, VoxtralTranslator
-
-SHARDS_PER_ACTOR = 2
-"""Shards that an actor works on together: while the last windows of one are answered, the next one's are under way."""
 
 PAUSES_S = (2.0, 10.0, 30.0)
 """Between passes over shards that failed for a passing reason: a store that is away for half a minute comes back."""
@@ -42,36 +47,59 @@ PAUSES_S = (2.0, 10.0, 30.0)
 def run_job(settings: Settings, feedback: Feedback) -> RunSummary:
     """Do what is missing of an archive; running it again does what is still missing, and nothing else.
 
-    Returns the summary, also after Ctrl-C (``interrupted``).
+    Returns the summary, also after Ctrl-C or SIGTERM (``interrupted``). Whatever else ends it, the tables are written
+    before the error goes on.
 
     Raises:
         ConnectionError: no cluster answers at the address.
+        LeaseHeld: another run works on this output.
         StoreError: the output folder cannot be written.
         NoInput, CheckpointError, UnsupportedPair: see :func:`ray_apps.plan.plan_job`.
     """
     began = time.monotonic()
+    _check_writable(Store(settings.out))
     with ExitStack() as stack:
-        accelerator = None
-        if settings.address:
-            # The cluster's hardware decides, so it is joined first; a local Ray starts when the plan is known.
-            stack.enter_context(ray_session(settings.address))
-            accelerator = CLUSTER_GPU if ray.cluster_resources().get("GPU") else None
-        job = _Job(_mended(plan_job(settings, feedback, accelerator), feedback), feedback)
+        plan = _plan(settings, feedback, stack)
+        lease = stack.enter_context(Lease(plan.store, plan.recipe.fingerprint))
+        job = _Job(_mended(plan, feedback), feedback, lease)
         interrupted = False
         try:
             stack.enter_context(ray_session(settings.address))
+            stack.enter_context(terminated_as_interrupted())
             job.tally.begin(time.monotonic() - began)
             job.run()
         except KeyboardInterrupt:
             interrupted = True
-        return job.finish(interrupted, time.monotonic() - began)
+        finally:
+            summary = job.finish(interrupted, time.monotonic() - began)
+        return summary
+
+
+def dry_run(settings: Settings, feedback: Feedback) -> JobPlan:
+    """What :func:`run_job` would do, on the same hardware; nothing is written."""
+    with ExitStack() as stack:
+        return _plan(settings, feedback, stack)
+
+
+def _check_writable(store: Store) -> None:
+    """Before an archive is looked through, not after. Raises StoreError."""
+    store.write_bytes("_voxtral/writable", b"")
+    store.delete("_voxtral/writable")
+
+
+def _plan(settings: Settings, feedback: Feedback, stack: ExitStack) -> JobPlan:
+    """The plan. A cluster is joined first, for its hardware decides; a local Ray starts when the plan is known."""
+    if cluster_address(settings.address) is None and not ray.is_initialized():
+        return plan_job(settings, feedback)
+    stack.enter_context(ray_session(settings.address))
+    return plan_job(settings, feedback, CLUSTER_GPU if ray.cluster_resources().get("GPU") else CLUSTER_CPU)
 
 
 def _mended(plan: JobPlan, feedback: Feedback) -> JobPlan:
     """The plan against a ledger whose listings tell the truth, errors reopened where the user wants it."""
     for sentence in plan.parts.repair(entries=False):
         feedback.warning(sentence)
-    if plan.settings.retry_errors and (reopened := plan.parts.reopen_errors()):
+    if plan.settings.retry_errors and (reopened := plan.parts.reopen_errors(plan.shards.keys())):
         feedback.info(f"{reopened} failed shards are tried again")
     return plan.reread()
 
@@ -79,8 +107,8 @@ def _mended(plan: JobPlan, feedback: Feedback) -> JobPlan:
 class _Job:
     """A run under way: what is done, what is open, which media wait for their last shard."""
 
-    def __init__(self, plan: JobPlan, feedback: Feedback) -> None:
-        self.plan, self.feedback = plan, feedback
+    def __init__(self, plan: JobPlan, feedback: Feedback, lease: Lease) -> None:
+        self.plan, self.feedback, self.lease = plan, feedback, lease
         self.run_record = save_run(
             plan.store,
             plan.recipe.fingerprint,
@@ -94,82 +122,91 @@ class _Job:
         self.done = {medium: set(plan.done.get(medium, ())) for medium in plan.shards}
         self.media = {medium.id: medium for medium in plan.media}
         self.tally = Tally(plan)
-        self.assembling: list[ray.ObjectRef] = []
+        self.assembling: dict[ray.ObjectRef, str] = {}
 
     def run(self) -> None:
         """Passes over what is missing, until nothing is left that another try could mend."""
         self.resources = cluster_resources(self.plan)
         for note in self.resources.notes:
             self.feedback.warning(note)
-        self._assemble_again()
+        # What every assembly needs is put on the cluster once, without the manifest's rows.
+        self.shared = ray.put((self.run_record.model_copy(update={"rows": ()}), self.names))
+        for medium_id in self.plan.shards:
+            if medium_id not in self.plan.finished:
+                self._assemble_if_complete(medium_id)
         missing: Sequence[Shard] = self.plan.missing
         for pause in (0.0, *PAUSES_S):
             if not missing:
                 break
+            self.lease.check()
             if pause:
                 self.feedback.warning(f"{len(missing)} shards failed for a passing reason; again in {pause:.0f} s")
                 time.sleep(pause)
             missing = self._pass_over(missing)
-        self._collect(wait=True)
-        mark_assembled(self.plan.store, self.run_record)
+        self._give_up(missing)
+        self._collect(wait_s=None)
 
-    def _assemble_again(self) -> None:
-        """Media that need no model any more but whose files are not there, or look as other settings wanted them."""
-        alike = self.run_record.assembled == self.run_record.cues
-        present = set(self.plan.store.list())
-        for medium_id in self.plan.shards:
-            done = medium_id in self.plan.finished
-            if not done or not alike or not self._expected(medium_id) <= present:
-                self._assemble_if_complete(medium_id)
+    def _give_up(self, shards: Sequence[Shard]) -> None:
+        """Count this run's failure of each; one that failed in as many runs as are allowed becomes an error part."""
+        for shard in shards:
+            failure = self.tally.still_open[shard.name].failure
+            if failure and self.plan.parts.record_attempt(shard.name) >= self.plan.settings.max_attempts:
+                detail = f"{failure.detail} (tried {self.plan.settings.max_attempts} times; --retry-errors tries again)"
+                lasting = Failure(kind=failure.kind, detail=detail, permanent=True)
+                row = error_row(ShardRow(shard), lasting, self.plan.recipe.fingerprint)
+                if row.part:
+                    self.plan.parts.write(row.part)
+                    self._done(row)
 
-    def _expected(self, medium_id: str) -> set[str]:
-        """Paths of a medium's files; one that was never claimed is never present."""
-        medium, run = self.media[medium_id], self.run_record
-        languages = medium.targets or run.targets
-        paths = [self.names.find(medium, run.fingerprint, language) for language in languages]
-        return {f"{path}.{fmt}" for path in paths for fmt in run.cues.formats}
+    def _done(self, row: ShardRow) -> None:
+        self.tally.shard(row)
+        self.done[row.shard.medium.id].add(row.shard.index)
+        self._assemble_if_complete(row.shard.medium.id)
 
     def _pass_over(self, shards: Sequence[Shard]) -> list[Shard]:
         """Work on these shards; those that stay open are returned."""
         still_open: list[Shard] = []
         for row in results(self.plan, shards, self.resources):
-            self.tally.shard(row)
             if row.part is None:
+                self.tally.shard(row)
                 still_open.append(row.shard)
             else:
-                self.done[row.shard.medium.id].add(row.shard.index)
-                self._assemble_if_complete(row.shard.medium.id)
-            self._collect(wait=False)
+                self._done(row)
+            self._collect(wait_s=0)
             self.feedback.progress(**self.tally.figures())
         return still_open
 
     def _assemble_if_complete(self, medium_id: str) -> None:
-        finished = medium_id in self.plan.finished
-        if not finished and len(self.done[medium_id]) < len(self.plan.shards[medium_id]):
+        if len(self.done[medium_id]) < len(self.plan.shards[medium_id]):
             return
         task = _assemble_medium.options(num_cpus=self.resources.light_cpus).remote(
-            self.plan.parts,
-            self.media[medium_id],
-            self.plan.counts[medium_id],
-            self.run_record,
-            self.names,
+            self.plan.parts, self.media[medium_id], self.plan.counts[medium_id], self.shared
         )
-        self.assembling.append(task)
+        self.assembling[task] = self.media[medium_id].name
 
-    def _collect(self, wait: bool) -> None:
-        """Take in the reports of the media that have been assembled."""
+    def _collect(self, wait_s: float | None) -> None:
+        """Take in the reports of the media that have been assembled; None waits for all of them."""
         if not self.assembling:
             return
-        waited = len(self.assembling)
-        ready, self.assembling = ray.wait(self.assembling, num_returns=waited, timeout=None if wait else 0)
-        for report in ray.get(ready):
-            if report is not None:
+        waiting = list(self.assembling)
+        ready, _ = ray.wait(waiting, num_returns=len(waiting), timeout=wait_s)
+        for task in ready:
+            name = self.assembling.pop(task)
+            report = ray.get(task)
+            if isinstance(report, MediumReport):
                 self.tally.medium(report)
+                for sentence in report.kept_edits:
+                    self.feedback.warning(sentence)
+            else:
+                self.feedback.warning(f"{name}: not assembled, the next run does it: {report}")
 
     def finish(self, interrupted: bool, wall_s: float) -> RunSummary:
         """The tables and the summary, from the ledger."""
+        if ray.is_initialized():
+            # Media that are being assembled right now would look open to the tables.
+            self._collect(wait_s=30)
         totals = write_tables(self.plan.store, self.run_record, self.tally.open_failures())
-        for sentence in totals.damaged:
+        for sentence in (*totals.damaged, *totals.kept_edits):
             self.feedback.warning(sentence)
         summary = self.tally.summary(totals, interrupted, wall_s)
         write_summary(self.plan.store, asdict(summary))
@@ -180,14 +217,16 @@ def results(plan: JobPlan, shards: Sequence[Shard], resources: ResourcePlan) -> 
     """Shards through all stages on the cluster that Ray is joined to; rows come back as they are done."""
     configure_data()
     settings, recipe = plan.settings, plan.recipe
-    ledger = Ledger(settings.out, recipe.fingerprint, settings.max_attempts)
+    # The store's own URL: absolute, where a worker's folder is not the driver's.
+    ledger = Ledger(plan.store.url, recipe.fingerprint)
     translator = TranslatorSettings(
         model=plan.checkpoint.name,
         gate=settings.gate,
         dtype=recipe.dtype,
         threads=resources.torch_threads,
+        window_deadline_s=settings.window_deadline_s,
         max_attempts=settings.max_attempts,
-        ledger_url=settings.out,
+        ledger_url=plan.store.url,
         fingerprint=recipe.fingerprint,
     )
     rows = ray.data.from_items([ShardRow(s).encode() for s in shards], override_num_blocks=len(shards))
@@ -204,12 +243,13 @@ def results(plan: JobPlan, shards: Sequence[Shard], resources: ResourcePlan) -> 
         compute=ray.data.ActorPoolStrategy(
             min_size=resources.min_actors,
             max_size=resources.max_actors,
-            max_tasks_in_flight_per_actor=2 * SHARDS_PER_ACTOR,
-            max_concurrent_calls_per_actor=SHARDS_PER_ACTOR,
+            # One at work and one waiting: a shard that kills its worker has no neighbour to take along.
+            max_tasks_in_flight_per_actor=2,
+            max_concurrent_calls_per_actor=1,
         ),
         num_cpus=resources.actor_cpus,
         num_gpus=resources.actor_gpus or None,
-        **bounded_actor_retries(settings.max_attempts),
+        **bounded_actor_retries(),
     )
     for row in translated.map(Record(ledger), num_cpus=resources.light_cpus).iter_rows():
         yield ShardRow.decode(row)
@@ -218,27 +258,34 @@ def results(plan: JobPlan, shards: Sequence[Shard], resources: ResourcePlan) -> 
 def cluster_resources(plan: JobPlan) -> ResourcePlan:
     """How the cluster that Ray is joined to is shared between the stages."""
     total = ray.cluster_resources()
+    nodes = [node["Resources"].get("CPU", 0.0) for node in ray.nodes() if node["Alive"]]
     return plan_resources(
         cpus=total.get("CPU", 1.0),
         gpus=int(total.get("GPU", 0)),
         memory_gb=total.get("memory", 0.0) / 2**30,
         min_actors=plan.settings.min_actors,
         max_actors=plan.settings.max_actors,
+        actor_memory_gb=plan.checkpoint.memory_gb(plan.recipe.dtype) + 1.0,
+        node_cpus=min((cpus for cpus in nodes if cpus >= 1), default=None),
         shards=len(plan.missing),
     )
 
 
 @ray.remote
 def _assemble_medium(
-    parts: PartStore, medium: Medium, shards: int, run: Run, names: OutputNames
-) -> MediumReport | None:
+    parts: PartStore, medium: Medium, shards: int, shared: tuple[Run, OutputNames]
+) -> MediumReport | str:
     """Write a medium's subtitles from its parts, then put the parts together in one ledger entry.
 
-    None when a part turns out to be damaged: its shard is not done after all, and the next run does it again.
+    Returns why not, where a part turns out to be damaged or the store fails: the next run does it.
     """
-    found = parts.read_medium(medium.id)
-    if len(found) < shards:
-        return None
-    report = assemble(medium, found, run.fingerprint, run.cues, parts.store, names=names, targets=run.targets)
-    parts.compact(medium.id, found, shards)
+    run, names = shared
+    try:
+        found = parts.read_medium(medium.id)
+        if len(found) < shards:
+            return "a part is damaged or gone"
+        report = assemble(medium, found, run.fingerprint, run.cues, parts.store, names=names, targets=run.targets)
+        parts.compact(medium.id, found, shards)
+    except (OSError, ValueError) as error:
+        return str(error)
     return report

@@ -174,7 +174,7 @@ def _run(flags: dict[str, Any], config: Path | None, json_file: Path | None) -> 
         return INTERRUPTED
     if summary.transient:
         feedback.warning(f"{summary.transient} shards are left; run the same command again to try them once more")
-    return INCOMPLETE if summary.media_failed or summary.errors or summary.transient else DONE
+    return INCOMPLETE if summary.error_rows or summary.media_open or summary.transient else DONE
 
 
 def _plan(flags: dict[str, Any], config: Path | None, json_file: Path | None) -> int:
@@ -183,10 +183,10 @@ def _plan(flags: dict[str, Any], config: Path | None, json_file: Path | None) ->
 
     settings = make_settings(flags, config)
     _check_json_file(json_file)
-    from ray_apps.plan import plan_job
+    from ray_apps.batch_job import dry_run
 
     feedback = get_feedback()
-    figures = plan_figures(plan_job(settings, feedback))
+    figures = plan_figures(dry_run(settings, feedback))
     feedback.close()
     show_plan(figures, Console())
     if json_file is not None:

@@ -88,7 +88,7 @@ def plan_figures(plan: JobPlan) -> dict[str, Any]:
 
 def show_verification(verification: Verification, console: Console) -> None:
     """Every problem on a line, then the verdict, and what is left to do."""
-    for problem in verification.problems:
+    for problem in (*verification.problems, *verification.notes):
         _print(console, problem)
     counts = [
         f"{value} {name.replace('_', ' ')}" for name, value in as_json(verification).items() if type(value) is int

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import cast
 
 from b200_kernels import prompts
@@ -35,6 +36,7 @@ class Accelerator:
 
 CLUSTER_GPU = Accelerator(has_gpu=True, dtype="bfloat16")
 """A cluster's GPUs, seen from a driver that may have none: every kind we name (A100 and later) computes in bf16."""
+CLUSTER_CPU = Accelerator(has_gpu=False, dtype="float32")
 
 
 def this_machine() -> Accelerator:
@@ -58,7 +60,7 @@ class JobPlan:
     done: dict[str, frozenset[int]]
     """Shard indices with a part, by id of media that are not finished."""
 
-    @property
+    @cached_property
     def missing(self) -> tuple[Shard, ...]:
         """Shards to work on; those of the longest media come first, so that none is left alone at the end."""
         return tuple(
@@ -125,6 +127,7 @@ def plan_job(settings: Settings, feedback: Feedback, accelerator: Accelerator | 
         known=_known(settings, recipe),
     )
     media = tuple(_with_language(m, settings, checkpoint) for m in manifest)
+    _warn_of_tags(media, settings, checkpoint, feedback)
     finished, done = _ledger(PartStore(Store(settings.out), recipe.fingerprint))
     return JobPlan(
         settings=settings,
@@ -147,11 +150,24 @@ def resolve(settings: Settings, checkpoint: Checkpoint, accelerator: Accelerator
         source=settings.source,
         targets=settings.targets,
         audio_stream=settings.audio_stream,
-        window_s=settings.windows.window_s or checkpoint.capabilities.window_s,
+        window_s=_window_s(settings, checkpoint),
         vad=settings.vad,
         windows=settings.windows,
         gate=settings.gate,
     )
+
+
+class WindowTooLong(ValueError):
+    """The windows that were asked for do not fit the checkpoint."""
+
+
+def _window_s(settings: Settings, checkpoint: Checkpoint) -> float:
+    wanted, chunk_s = settings.windows.window_s, checkpoint.capabilities.chunk_s
+    if wanted is None:
+        return checkpoint.capabilities.window_s
+    if not 1.0 <= wanted <= chunk_s:
+        raise WindowTooLong(f"windows.window_s is {wanted}: this checkpoint takes 1 to {chunk_s:g} s")
+    return wanted
 
 
 def _warn_of_pair(checkpoint: Checkpoint, source: str, target: str, feedback: Feedback) -> None:
@@ -169,6 +185,15 @@ def _known(settings: Settings, recipe: Recipe) -> dict[str, Medium]:
 
 def _ledger(parts: PartStore) -> tuple[frozenset[str], dict[str, frozenset[int]]]:
     return frozenset(parts.finished()), {medium: frozenset(found) for medium, found in parts.done().items()}
+
+
+def _warn_of_tags(media: tuple[Medium, ...], settings: Settings, checkpoint: Checkpoint, feedback: Feedback) -> None:
+    """Once for each pair that the media's own languages make, and that the checkpoint does not declare."""
+    if settings.source is None:
+        tagged = [m for m in media if m.failure is None and m.language]
+        pairs = {(str(m.language), target) for m in tagged for target in m.targets or settings.targets}
+        for source, target in sorted(pairs):
+            _warn_of_pair(checkpoint, source, target, feedback)
 
 
 def _with_language(medium: Medium, settings: Settings, checkpoint: Checkpoint) -> Medium:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,7 +37,7 @@ def ray_session(address: str | None) -> Iterator[None]:
     if ray.is_initialized():
         yield
         return
-    where = address or os.environ.get("RAY_ADDRESS")
+    where = cluster_address(address)
     if where:
         try:
             ray.init(address=where, log_to_driver=False, logging_level=logging.ERROR)
@@ -58,19 +60,45 @@ def ray_session(address: str | None) -> Iterator[None]:
         ray.shutdown()
 
 
+def cluster_address(address: str | None) -> str | None:
+    """The cluster that a job is to join, if any; Ray names it in the environment of a submitted job."""
+    return address or os.environ.get("RAY_ADDRESS")
+
+
+@contextmanager
+def terminated_as_interrupted() -> Iterator[None]:
+    """SIGTERM, which Kubernetes and systemd send, ends a job as Ctrl-C does: with its tables written.
+
+    Entered after Ray, whose own handler exits at once.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(_number: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def _object_store_bytes() -> int:
     """A shard is at most 19 MB of samples; a local run holds a few dozen at once."""
     return max(256 * 2**20, min(2 * 2**30, int(memory_limit() * 0.1)))
 
 
-def bounded_actor_retries(max_attempts: int) -> dict[str, Any]:
-    """Ray's actors restart and retry for ever by default, so that an item that kills its process loops.
+def bounded_actor_retries() -> dict[str, Any]:
+    """How often actors are restarted and their tasks tried again.
 
-    These go through ``**ray_remote_args``, which Ray removes in 2.64 without a successor named yet: keep them here.
-    Restarts are many because the pool must outlive poisoned shards. The durable attempt count stops a task before
-    Ray does, so that its end is an error row and not the end of the job.
+    Given through ``**ray_remote_args``, which Ray removes in 2.64 without a successor named yet: keep them here. Ray's
+    defaults are "for ever" too, but an item that kills its process would then loop; here the durable count of attempts
+    turns such a shard into an error part, so that its end is a row and not the end of the job. A bound of Ray's own
+    would count the deaths that a neighbour caused.
     """
-    return {"max_restarts": 1000, "max_task_retries": max_attempts + 2}
+    return {"max_restarts": -1, "max_task_retries": -1}
 
 
 def configure_data() -> None:

@@ -33,7 +33,8 @@ class Settings(BaseModel):
     address: str | None = Field(None, description="an existing Ray cluster; None: one on this machine")
     min_actors: int | None = Field(None, ge=1)
     max_actors: int | None = Field(None, ge=1)
-    max_attempts: int = Field(4, ge=1, description="times that a shard may die with its worker, over all runs")
+    max_attempts: int = Field(5, ge=1, description="tries of a shard that fails or dies with its worker, over all runs")
+    window_deadline_s: float = Field(300.0, gt=0, description="longest time in the engine, for each window of a shard")
     audio_stream: int | None = Field(None, ge=0, description="index of the audio stream, where there are several")
     retry_errors: bool = False
     media: MediaLimits = MediaLimits()

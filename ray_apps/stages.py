@@ -31,7 +31,6 @@ class Ledger:
 
     url: str
     fingerprint: str
-    max_attempts: int
 
     def parts(self) -> PartStore:
         return PartStore(Store(self.url), self.fingerprint)
@@ -53,16 +52,15 @@ class Listen:
             heard = listen(shard, self.limits, self.vad, self.windows, self.window_s, _detector())
         except MediaError as error:
             return self._failed(ShardRow(shard), error.failure).encode()
+        except OSError as error:
+            return ShardRow(shard, failure=Failure(kind="unreadable", detail=str(error), permanent=False)).encode()
         return ShardRow(shard, heard.windows, dict(heard.seconds)).encode()
 
     def _failed(self, row: ShardRow, failure: Failure) -> ShardRow:
-        """A permanent failure is an error part; a transient one is counted, and permanent after enough tries."""
-        if not failure.permanent:
-            if self.ledger.parts().record_attempt(row.shard.name) < self.ledger.max_attempts:
-                return ShardRow(row.shard, failure=failure)
-            detail = f"{failure.detail} (tried {self.ledger.max_attempts} times; --retry-errors tries again)"
-            failure = Failure(kind=failure.kind, detail=detail, permanent=True)
-        return error_row(row, failure, self.ledger.fingerprint)
+        """A permanent failure is an error part; any other leaves the shard open, for this run and the next."""
+        if failure.permanent:
+            return error_row(row, failure, self.ledger.fingerprint)
+        return ShardRow(row.shard, failure=failure)
 
 
 @dataclass(frozen=True)
@@ -74,6 +72,11 @@ class Record:
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
         done = ShardRow.decode(row)
         if done.part is not None:
-            self.ledger.parts().write(done.part)
+            try:
+                self.ledger.parts().write(done.part)
+            except OSError as error:
+                # A full disk or a store that is away must not end the job: the shard stays open.
+                failure = Failure(kind="store", detail=str(error), permanent=False)
+                return ShardRow(done.shard, seconds=done.seconds, failure=failure).encode()
         summary = done.part.model_copy(update={"windows": ()}) if done.part else None
         return ShardRow(done.shard, seconds=done.seconds, part=summary, failure=done.failure).encode()

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from dataclasses import dataclass, field
 
+from cluster.profiler import OperationSummary, PerformanceProfiler
 from pipelines.ledger.assemble import MediumReport
 from pipelines.ledger.tables import Totals
 from pipelines.records import Failure
@@ -26,6 +26,8 @@ class RunSummary:
     media: int
     media_done: int
     media_failed: int
+    media_open: int
+    """Media that are not done and not failed for good: the next run goes on with them."""
     shards: int
     shards_done: int
     shards_skipped: int
@@ -33,13 +35,16 @@ class RunSummary:
     speech_s: float
     cues: int
     needs_review: int
+    error_rows: int
+    """Rows of the errors table, of earlier runs too."""
     errors: tuple[tuple[str, str, str], ...]
     """(name, kind, detail) of every medium or shard without a result."""
     transient: int
     wall_s: float
     startup_s: float
     realtime_factor: float
-    stage_seconds: dict[str, float]
+    stages: dict[str, OperationSummary]
+    """By stage of this run: ``count`` of shards, ``total_s``, ``mean``, ``p50``, ``p95`` (seconds a shard)."""
     demo_model: bool
     interrupted: bool
 
@@ -53,7 +58,8 @@ class Tally:
     started: float = field(default_factory=time.monotonic)
     shards_done: int = 0
     audio_s: float = 0.0
-    stage_seconds: Counter[str] = field(default_factory=Counter)
+    profiler: PerformanceProfiler = field(default_factory=PerformanceProfiler)
+    """What each stage told of every shard."""
     reports: dict[str, MediumReport] = field(default_factory=dict)
     still_open: dict[str, ShardRow] = field(default_factory=dict)
     """Shards that failed for a passing reason and have not been done since, by name."""
@@ -70,7 +76,8 @@ class Tally:
         self.still_open.pop(name, None)
         self.shards_done += 1
         self.audio_s += row.shard.end_s - row.shard.start_s
-        self.stage_seconds.update(row.seconds)
+        for stage, seconds in row.seconds.items():
+            self.profiler.record(stage, seconds)
 
     def medium(self, report: MediumReport) -> None:
         self.reports[report.medium_id] = report
@@ -78,7 +85,7 @@ class Tally:
     def figures(self) -> dict[str, float]:
         """What the progress line shows."""
         return {
-            "media_done": len(self.plan.finished) + len(self.reports),
+            "media_done": len((self.plan.finished & self.plan.shards.keys()) | self.reports.keys()),
             "media_total": len(self.plan.shards),
             "shards_done": self.shards_done,
             "shards_total": len(self.plan.missing),
@@ -104,6 +111,7 @@ class Tally:
             media=totals.media,
             media_done=totals.ok + totals.partial,
             media_failed=totals.failed,
+            media_open=totals.open,
             shards=totals.shards,
             shards_done=self.shards_done,
             shards_skipped=plan.shard_count - len(plan.missing),
@@ -111,12 +119,13 @@ class Tally:
             speech_s=totals.speech_s,
             cues=totals.cues,
             needs_review=totals.needs_review,
+            error_rows=totals.errors,
             errors=tuple(sorted({*unreadable, *failed, *left})),
             transient=len(self.still_open),
             wall_s=wall_s,
             startup_s=self.startup_s,
             realtime_factor=self.audio_s / max(wall_s - self.startup_s, 1e-9),
-            stage_seconds={name: round(seconds, 3) for name, seconds in sorted(self.stage_seconds.items())},
+            stages=self.profiler.summary(),
             demo_model=plan.checkpoint.demo_model,
             interrupted=interrupted,
         )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import math
 import os
 import time
 from collections.abc import Sequence
@@ -24,7 +25,7 @@ from b200_kernels.reference_engine import ReferenceEngine
 from pipelines.archive.storage import Store
 from pipelines.ledger.parts import PartStore
 from pipelines.records import Failure, Part, PartWindow, Text, TokenTime, Window
-from quality.gate import Judgement, Step, judge_transcript, judge_translation, ladder
+from quality.gate import LIKELY_LANGUAGES, Judgement, Step, best, judge_transcript, judge_translation, ladder
 from quality.language_id import identify
 from quality.settings import GateSettings
 from ray_apps.rows import ShardRow, error_row
@@ -44,9 +45,9 @@ class TranslatorSettings(BaseModel):
     fallback_source: str = "en"
     """The spoken language where nobody named one and the first transcripts do not tell."""
     threads: int | None = None
-    deadline_s: float = 1800.0
-    """Longest time that all windows of one call may take together."""
-    max_attempts: int = 4
+    window_deadline_s: float = 300.0
+    """Longest time that a shard may take, for each of its windows."""
+    max_attempts: int = 5
     """A shard that has begun more often than this is taken for one that kills its worker."""
     ledger_url: str | None = None
     fingerprint: str = ""
@@ -94,18 +95,19 @@ class VoxtralTranslator:
         return Translation(spoken, tuple(await asyncio.gather(*asked)))
 
     async def _identify(self, windows: Sequence[Window]) -> str:
-        """The language of the first transcripts, judged together, among those that the checkpoint knows."""
-        known = sorted(self.engine.capabilities.languages)
-        if len(known) == 1:
-            return known[0]
+        """The language of the first transcripts, judged together."""
+        declared = self.engine.capabilities.languages
+        if self.engine.capabilities.demo_model:
+            return min(declared)
         texts: list[str] = []
         for window in windows:
             request = SpeechRequest(window.samples, (Transcribe(None),), window.speech_s)
             texts.append((await self.engine.generate(request)).results[0].text)
             if sum(map(len, texts)) >= ENOUGH_LETTERS:
                 break
-        code, _ = identify(texts, known)
-        return code if code in known else self.settings.fallback_source
+        # Not only the declared ones: Turkish is not among them, and is this product's first source.
+        code, _ = identify(texts, sorted(declared.union(LIKELY_LANGUAGES)))
+        return self.settings.fallback_source if code == "und" else code
 
     async def _window(self, window: Window, source: str, targets: Sequence[str], name: str) -> PartWindow:
         foreign = [t for t in targets if t != source]
@@ -150,6 +152,10 @@ class VoxtralTranslator:
     async def _translation(
         self, window: Window, transcript: Text, source: str, target: str, first: TaskResult, name: str
     ) -> Text:
+        if transcript.verdict == "no_speech":
+            # Nobody speaks, says the transcript: whatever was "translated" is invented.
+            return Text(language=target, text="", logprob=0.0, score=transcript.score, verdict="no_speech")
+
         def judged(answer: TaskResult) -> Attempt:
             return Attempt(
                 answer,
@@ -198,16 +204,22 @@ class VoxtralTranslator:
             return row
         shard = row.shard
         started = time.monotonic()
+        deadline_s = self.settings.window_deadline_s * max(1, len(row.windows))
         try:
             if self._attempts(shard.name) > self.settings.max_attempts:
                 detail = f"its worker died {self.settings.max_attempts} times; try it alone with --retry-errors"
                 failure = Failure(kind="worker_died", detail=detail, permanent=True)
                 return error_row(row, failure, self.settings.fingerprint)
-            async with asyncio.timeout(self.settings.deadline_s):
+            async with asyncio.timeout(deadline_s):
                 translation = await self.translate(row.windows, shard.source, shard.targets, shard.name)
         except TimeoutError:
-            detail = f"no answer from the engine within {self.settings.deadline_s:.0f} s"
+            detail = f"no answer from the engine within {deadline_s:.0f} s"
             return ShardRow(shard, failure=Failure(kind="deadline", detail=detail, permanent=False))
+        except OSError as error:
+            return ShardRow(shard, failure=Failure(kind="store", detail=str(error), permanent=False))
+        except ValueError as error:
+            failure = Failure(kind="refused", detail=f"the engine refused it: {error}", permanent=True)
+            return error_row(row, failure, self.settings.fingerprint)
         except EngineError:
             # A broken accelerator stays broken: leave, so that Ray starts a fresh actor and tries the shard again.
             # Not exit_actor(): that is an intended exit, which Ray does not retry.
@@ -254,16 +266,16 @@ def _seed(name: str, attempt: int) -> int:
 
 def _text(language: str, attempts: Sequence[Attempt]) -> Text:
     """The attempt that ships: the first accepted one, else the best scored, marked for review."""
-    accepted = next((a for a in attempts if a.judgement.accepted), None)
-    best = accepted or max(attempts, key=lambda a: a.judgement.score)
-    silent = best.judgement.no_speech
+    shipped = attempts[best([a.judgement for a in attempts])]
+    judgement = shipped.judgement
     return Text(
         language=language,
-        text="" if silent else best.answer.text,
-        logprob=best.answer.logprob,
-        score=best.judgement.score,
-        verdict="no_speech" if silent else "accepted" if accepted else "needs_review",
-        reasons=best.judgement.reasons,
+        text="" if judgement.no_speech else shipped.answer.text,
+        # JSON has no NaN, and a model may give one.
+        logprob=shipped.answer.logprob if math.isfinite(shipped.answer.logprob) else -99.0,
+        score=judgement.score,
+        verdict="no_speech" if judgement.no_speech else "accepted" if judgement.accepted else "needs_review",
+        reasons=judgement.reasons,
         attempts=len(attempts),
-        tokens=tuple(TokenTime(text=t, start=a, end=b) for t, a, b in best.answer.timings),
+        tokens=tuple(TokenTime(text=t, start=a, end=b) for t, a, b in shipped.answer.timings),
     )

@@ -4,7 +4,7 @@ What a scan (a folder, or a glob that does not end in the suffix itself) leaves 
 
 - hidden files and folders, and the ledger folder ``_voxtral``: skipped; hidden ones are counted;
 - companion files, which lie beside media and which we write ourselves (subtitles, tables, pictures, notes:
-  see ``COMPANIONS``): skipped without being opened, and counted;
+  see ``COMPANIONS``; edited subtitles that we kept aside): skipped without being opened, and counted;
 - documents, archives, programs (``IRRELEVANT``): listed as ``not_media`` without being opened.
 
 Everything else is a candidate, whatever its name. A file that is named outright, or by a list, always is one.
@@ -12,6 +12,7 @@ Everything else is a candidate, whatever its name. A file that is named outright
 
 from __future__ import annotations
 
+import re
 import stat
 from collections import Counter
 from collections.abc import Mapping
@@ -35,6 +36,7 @@ IRRELEVANT = frozenset({
     ".tar", ".bz2", ".xz", ".zst", ".7z", ".rar", ".exe", ".dll", ".so", ".db", ".sqlite", ".ttf",
     ".otf",
 })  # fmt: skip
+_KEPT_ASIDE = re.compile(r"\.edited\d*")
 OUR_FOLDER = "_voxtral"
 _VERSION_KEYS = ("ETag", "etag", "generation", "Content-MD5", "md5Hash", "content_md5", "mtime")
 _DATE_KEYS = ("LastModified", "Last-Modified", "last_modified", "updated", "created", "modified")
@@ -79,7 +81,7 @@ def judge_name(name: str, skipped: Skipped, named: str) -> Failure | Literal["sk
         return "skip"
     if suffix == named:
         return None
-    if suffix in COMPANIONS:
+    if suffix in COMPANIONS or _KEPT_ASIDE.fullmatch(suffix):
         skipped.companions[suffix] += 1
         return "skip"
     if suffix in IRRELEVANT:

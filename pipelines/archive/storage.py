@@ -130,6 +130,9 @@ class Store:
     def list(self, prefix: str = "") -> Paths:
         """Relative paths of all files below the folder ``prefix``, sorted; empty if there is no such
         folder.
+
+        Raises:
+            OSError: if it, or a folder below it, cannot be listed (a StoreError on local disks).
         """
         root = self.url_of(prefix.rstrip("/")) if prefix.strip("/") else self.url
         within = f"{prefix.rstrip('/')}/" if prefix.strip("/") else ""
@@ -261,7 +264,14 @@ def _has_conditional_put(fs: Any) -> bool:
 
 
 def _local_files(root: str) -> Iterator[str]:
-    for folder, _, names in os.walk(root, followlinks=True):
+    def refuse(error: OSError) -> None:
+        """A folder that cannot be listed must not pass for an empty one; one that is not there is empty."""
+        if not isinstance(error, FileNotFoundError):
+            reason = error.strerror or str(error) or type(error).__name__
+            advice = _ADVICE.get(error.errno or 0, "Check that the store is there, and run again.")
+            raise StoreError(f"Cannot list {error.filename or root}: {reason}. {advice}", error.errno) from error
+
+    for folder, _, names in os.walk(root, followlinks=True, onerror=refuse):
         below = os.path.relpath(folder, root)
         for name in names:
             if not name.endswith(TEMPORARY):

@@ -3,7 +3,7 @@
 :func:`build` is a pure function: the same parts and settings give the same bytes, wherever and whenever,
 which is what ``verify`` relies on; :func:`assemble` writes what it built. Costs no model time. It does not
 know how the parts came to be, nor whether the medium has more shards than it is given parts: its caller
-counts them.
+counts them. What somebody corrected by hand is never lost: :mod:`pipelines.ledger.output_files` writes.
 """
 
 from __future__ import annotations
@@ -11,11 +11,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from pydantic import Field
 
 from pipelines.archive.storage import Store
+from pipelines.ledger.output_files import Written, write_files
 from pipelines.ledger.output_names import OutputNames
 from pipelines.ledger.runs import Run, public_url
 from pipelines.records import Cue, Medium, Part, PartWindow, Record, Text
@@ -61,6 +63,8 @@ class MediumReport(Record):
     failures: tuple[ShardFailure, ...] = ()
     outputs: dict[str, dict[str, str]] = Field(default_factory=dict)
     """Path below the output folder by language and format."""
+    kept_edits: tuple[str, ...] = ()
+    """Sentences on files that had been changed by hand: they were kept aside before they were written anew."""
 
 
 @dataclass(frozen=True)
@@ -147,19 +151,20 @@ def assemble(
 ) -> MediumReport:
     """:func:`build`, then write every format of every target language, each file whole; returns the report.
 
-    Doing it again gives the same files under the same names.
+    Doing it again gives the same files under the same names; a file that somebody changed is first kept aside,
+    or left as it is if its text would be the same as before.
 
     Raises:
         StoreError: if a file cannot be written.
     """
     built = build(medium, parts, fingerprint, cue_settings, targets)
     outputs: dict[str, dict[str, str]] = {}
+    written = Written()
     for language in built.languages:
         stem = names.claim(medium, fingerprint, language, built.formats)
         outputs[language] = {fmt: f"{stem}.{fmt}" for fmt in built.formats}
-        for fmt, path in outputs[language].items():
-            store.write_bytes(path, built.render(language, fmt))
-    return built.report.model_copy(update={"outputs": outputs})
+        written += write_files(store, names, stem, built.formats, partial(built.render, language))
+    return built.report.model_copy(update={"outputs": outputs, "kept_edits": written.kept_edits})
 
 
 def restore(
@@ -169,24 +174,19 @@ def restore(
     names: OutputNames,
     stems: Mapping[str, str | None],
     present: Container[str],
-) -> int:
-    """Write those files of an assembled medium that are not there; returns how many.
+) -> Written:
+    """Write those files of an assembled medium that are not there, or all if the cues look different now.
 
     ``stems`` are the names that it holds already, by language; ``present`` the paths in the output folder.
-    Files that are there are left alone, so that what a user corrected by hand stays, unless the run's cues
-    look different from those of earlier runs.
+    Unless ``run.alike``, files that are there are left alone; else one that a user corrected by hand is kept
+    aside before it is written anew.
     """
-    written = 0
+    written = Written()
     for language in built.languages:
         stem = stems.get(language) or names.claim(built.medium, run.fingerprint, language, built.formats)
-        for fmt in built.formats:
-            path = f"{stem}.{fmt}"
-            if path in present and run.assembled == run.cues:
-                continue
-            data = built.render(language, fmt)
-            if path not in present or store.read_bytes(path) != data:
-                store.write_bytes(path, data)
-                written += 1
+        if not run.alike or any(f"{stem}.{fmt}" not in present for fmt in built.formats):
+            formats = [fmt for fmt in built.formats if not run.alike or f"{stem}.{fmt}" not in present]
+            written += write_files(store, names, stem, formats, partial(built.render, language))
     return written
 
 

@@ -12,8 +12,8 @@ one name (:class:`OutputNames`). The rule for the second, in this order:
 3. If the name already belongs to other settings or to an older version of the medium, or if a file that is
    not ours lies there, ``.`` and eight hexadecimal digits of a hash of medium and fingerprint are added.
 
-A name is claimed a language at a time, by a file in ``_voxtral/names`` that only one claimant can create.
-Nothing here knows what is written under a name.
+A name is claimed a language at a time, by a file in ``_voxtral/names`` that only one claimant can create. The
+file also keeps digests of what was written under the name; nothing here knows what that is.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ import json
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
+from typing import Any
 from urllib.parse import quote, unquote
 
 from pipelines.archive.storage import Store
@@ -114,8 +115,12 @@ def preferred_stems(media: Iterable[Medium]) -> dict[str, tuple[str, bool]]:
 class OutputNames:
     """The stems of one run's media in one output folder. Picklable; holds a stem a medium."""
 
-    def __init__(self, store: Store, media: Iterable[Medium]) -> None:
+    def __init__(self, store: Store, media: Iterable[Medium], claimed: Set[str] | None = None) -> None:
+        """``claimed`` is what :func:`claimed_paths` gave, for one who asks for many names while nobody else
+        claims any: :meth:`find` then reads no claim that is not there.
+        """
         self._store = store
+        self._claimed = None if claimed is None else set(claimed)
         self._preferred = preferred_stems(media)
 
     def claim(self, medium: Medium, fingerprint: str, language: str, formats: Sequence[str] = ()) -> str:
@@ -125,9 +130,13 @@ class OutputNames:
         file that is already there under a name nobody has claimed is somebody else's, and is stepped aside
         for.
         """
-        held = self.find(medium, fingerprint, language)
-        if held:
-            return held
+        # Never by the listing: a name that was claimed since would look like somebody else's files.
+        path = self._find(medium, fingerprint, language, None) or self._new(medium, fingerprint, language, formats)
+        if self._claimed is not None:
+            self._claimed.add(fold(path))
+        return path
+
+    def _new(self, medium: Medium, fingerprint: str, language: str, formats: Sequence[str]) -> str:
         plain, suffixed = self._wanted(medium, fingerprint, language)
         owner = json.dumps({"medium": medium.id, "fingerprint": fingerprint}, sort_keys=True).encode()
         foreign = any(self._store.exists(f"{plain}.{f}") for f in formats)
@@ -138,13 +147,34 @@ class OutputNames:
 
     def find(self, medium: Medium, fingerprint: str, language: str) -> str | None:
         """The path that :meth:`claim` gave before, or None."""
+        return self._find(medium, fingerprint, language, self._claimed)
+
+    def _find(self, medium: Medium, fingerprint: str, language: str, claimed: Set[str] | None) -> str | None:
         stem, full = _split(medium.name)
         suffix = suffix_of(medium.id, fingerprint)
         for candidate in dict.fromkeys([stem, full, f"{stem}.{suffix}", f"{full}.{suffix}"]):
             path = f"{candidate}.{_checked(language)}"
-            if self._is_owner(path, medium.id, fingerprint):
+            there = claimed is None or fold(path) in claimed
+            if there and self._is_owner(path, medium.id, fingerprint):
                 return path
         return None
+
+    def written(self, path: str) -> dict[str, tuple[str, ...]]:
+        """Digests of what may lie under a claimed path by format, the last one written last; empty if none."""
+        try:
+            written = _read_claim(self._store, path).get("written", {})
+            return {str(fmt): tuple(map(str, digests)) for fmt, digests in written.items()}
+        except (FileNotFoundError, ValueError, AttributeError, TypeError):
+            return {}
+
+    def note_written(self, path: str, digests: Mapping[str, Sequence[str]]) -> None:
+        """Keep what :meth:`written` gives, in the claim of a path that is held.
+
+        Raises:
+            FileNotFoundError: if nobody has claimed it.
+        """
+        claim = _read_claim(self._store, path) | {"written": {fmt: list(digests[fmt]) for fmt in digests}}
+        self._store.write_bytes(_claim_path(path), json.dumps(claim, sort_keys=True).encode())
 
     def candidates(self, medium: Medium, fingerprint: str, language: str) -> set[str]:
         """Every path that :meth:`claim` could ever give this medium."""
@@ -164,10 +194,14 @@ class OutputNames:
 def claimant(store: Store, path: str) -> tuple[str, str] | None:
     """``(medium id, fingerprint)`` of who claimed ``path``; None if nobody did or the claim is damaged."""
     try:
-        owner = json.loads(store.read_bytes(_claim_path(path)))
+        owner = _read_claim(store, path)
         return str(owner["medium"]), str(owner["fingerprint"])
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         return None
+
+
+def _read_claim(store: Store, path: str) -> dict[str, Any]:
+    return dict(json.loads(store.read_bytes(_claim_path(path))))
 
 
 def claimed_paths(store: Store) -> set[str]:

@@ -19,7 +19,7 @@ import io
 import re
 import zlib
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
@@ -106,11 +106,15 @@ class PartStore:
         if entry is not None:
             return Collected(entry.parts, finished=True)
         folder = self._folder("parts", medium_id)
-        parts = []
-        for path in self.store.list(folder):
-            if path.startswith(f"{folder}/") and (index := _index(path)) is not None:
-                part = self._sound(self._part, (medium_id, index), path, damaged)
-                parts += [part] if part else []
+        listed = {index: p for p in self.store.list(folder) if (index := _index(p)) is not None}
+        found = [self._sound(self._part, (medium_id, index), path, damaged) for index, path in listed.items()]
+        parts = [part for part in found if part is not None]
+        # Another process may have compacted since the entry was read: its parts go from the first one on.
+        gone = 0 not in listed or len(parts) + len(damaged) < len(listed)
+        if gone and self._entry_path(medium_id) not in damaged:
+            entry = self._sound(self._entry, medium_id, self._entry_path(medium_id), damaged)
+            if entry is not None:
+                return Collected(entry.parts, finished=True)
         return Collected(tuple(sorted(parts, key=lambda p: p.index)), finished=False, damaged=tuple(damaged))
 
     def done(self) -> dict[str, set[int]]:
@@ -173,10 +177,14 @@ class PartStore:
         """:meth:`attempts` of every shard that has any, by shard name: one listing."""
         return self._count(self.store.list(self._folder("attempts")))
 
-    def reopen_errors(self) -> int:
-        """Make every shard that ended in a failure undone, with no attempts counted; returns how many."""
+    def reopen_errors(self, media: Collection[str] | None = None) -> int:
+        """Make every shard that ended in a failure undone, with no attempts counted; returns how many.
+
+        ``media`` are the ids to look at; None means all of the fingerprint.
+        """
         count = 0
-        for medium_id, found in read_ahead(self.collect, sorted(self.finished() | self.done().keys())):
+        known = self.finished() | self.done().keys()
+        for medium_id, found in read_ahead(self.collect, sorted(known if media is None else known.intersection(media))):
             failed = {p.index for p in found.parts if p.failure}
             if failed:
                 self._clear_attempts(medium_id, failed)

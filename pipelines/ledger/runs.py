@@ -3,10 +3,15 @@
     _voxtral/manifest/<fingerprint>.jsonl   {"medium": {...}, "shards": n}: one line a medium
     _voxtral/runs/<fingerprint>.json        settings, target languages, how cues look, when it was saved
 
-**What is in the manifest of a fingerprint.** The media of its newest run, and every medium of its earlier
-runs that has something in the ledger: the output folder holds their subtitles, so the tables list them and
-``verify`` checks them (a file that changed since is another medium: both are there). What an earlier run
-listed and got nothing of leaves the manifest when the newest run does not list it either.
+**What is in the manifest of a fingerprint.** The media of its newest run, and of its earlier runs:
+
+- every medium that has something in the ledger: the output folder holds its subtitles, so the tables list it
+  and ``verify`` checks it (a file that changed since is another medium: both are there);
+- every other medium that has work left, so that a run over other inputs never drops what one before it did
+  not come to: it stays listed as open.
+
+What an earlier run got nothing of leaves the manifest when nothing of it is left to do: it had failed (it was
+no medium, or could not be reached), or the newest run lists its URL as another version.
 
 It does not know what the settings mean.
 """
@@ -14,7 +19,7 @@ It does not know what the settings mean.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from datetime import UTC, datetime
 from typing import Any
 
@@ -56,6 +61,11 @@ class Run(Record):
     def media(self) -> list[Medium]:
         return [row.medium for row in self.rows]
 
+    @property
+    def alike(self) -> bool:
+        """Whether the files of finished media look as this run wants them; another list of formats changes no look."""
+        return self.assembled is not None and _same_look(self.assembled, self.cues)
+
 
 def save_run(
     store: Store,
@@ -76,7 +86,7 @@ def save_run(
         StoreError: if it cannot be written.
     """
     rows = {m.id: ManifestRow(medium=_public(m), shards=shards.get(m.id, 0)) for m in manifest}
-    kept = _kept(store, fingerprint)
+    kept = _kept(store, fingerprint, {row.medium.url for row in rows.values()})
     run = Run(
         fingerprint=fingerprint,
         saved_at=datetime.now(UTC).isoformat(timespec="microseconds"),
@@ -140,13 +150,14 @@ def _public_settings(value: Any) -> Any:
     return public_url(value) if isinstance(value, str) else value
 
 
-def _kept(store: Store, fingerprint: str) -> dict[str, ManifestRow]:
-    """Rows of the fingerprint's earlier runs that have something in the ledger."""
+def _kept(store: Store, fingerprint: str, listed: Set[str]) -> dict[str, ManifestRow]:
+    """Rows of the fingerprint's earlier runs that stay; ``listed`` are the URLs of the new run's media."""
     if not store.exists(_manifest_path(fingerprint)):
         return {}
     parts = PartStore(store, fingerprint)
     known = parts.finished() | parts.done().keys()
-    return {row.medium.id: row for row in _load_rows(store, fingerprint, strict=False) if row.medium.id in known}
+    earlier = [(row.medium, row) for row in _load_rows(store, fingerprint, strict=False)]
+    return {m.id: row for m, row in earlier if m.id in known or not (m.failure or m.url in listed)}
 
 
 def _assembled(store: Store, fingerprint: str, cues: CueSettings) -> CueSettings | None:
@@ -155,7 +166,11 @@ def _assembled(store: Store, fingerprint: str, cues: CueSettings) -> CueSettings
         before = _load_record(store, fingerprint).assembled
     except RunError:
         before = None if store.exists(_run_path(fingerprint)) else cues
-    return before if before == cues else None
+    return before if before is not None and _same_look(before, cues) else None
+
+
+def _same_look(one: CueSettings, other: CueSettings) -> bool:
+    return one.model_dump(exclude={"formats"}) == other.model_dump(exclude={"formats"})
 
 
 def _save_record(store: Store, run: Run) -> None:

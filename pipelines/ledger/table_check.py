@@ -106,9 +106,9 @@ def _rows(table: pq.ParquetFile, name: TableName) -> Iterator[TableRow]:
 
 
 def _comparable(name: TableName, row: TableRow) -> TableRow:
-    """A row without what only the run itself knew: why a shard is still open."""
+    """A row without what only the run itself knew: why a shard is still open, and whether it was tried once."""
     if name == "errors" and row["status"] == "open":
-        return row | {"error_kind": "", "error_detail": ""}
+        return row | {"error_kind": "", "error_detail": "", "attempts": max(row["attempts"], 1)}
     return row
 
 

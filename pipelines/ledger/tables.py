@@ -26,7 +26,8 @@ from pydantic import BaseModel
 
 from pipelines.archive.storage import Store
 from pipelines.ledger.assemble import Built, build, restore
-from pipelines.ledger.output_names import OutputNames
+from pipelines.ledger.output_files import Written
+from pipelines.ledger.output_names import OutputNames, claimed_paths
 from pipelines.ledger.parts import Collected, PartStore, read_ahead
 from pipelines.ledger.runs import ManifestRow, Run, mark_assembled, public_url
 from pipelines.records import Failure, Medium, Part, Record
@@ -122,6 +123,8 @@ class Totals(Record):
     demo_model: bool = False
     restored: int = 0
     """Subtitle files that were written again: they were gone, or other cue settings had made them."""
+    kept_edits: tuple[str, ...] = ()
+    """Sentences on files that had been changed by hand: they were kept aside before they were written anew."""
     damaged: tuple[str, ...] = ()
     """Sentences on ledger files that could not be read; their shards are open now."""
 
@@ -144,7 +147,7 @@ class Reader:
 
     def __init__(self, store: Store, run: Run, open_failures: Mapping[str, Failure] | None = None) -> None:
         self.run = run
-        self.names = OutputNames(store, run.media)
+        self.names = OutputNames(store, run.media, claimed_paths(store))
         self.parts = PartStore(store, run.fingerprint)
         self._open_failures = open_failures or {}
         self._attempts = self.parts.all_attempts()
@@ -214,6 +217,7 @@ class Reader:
         for index in sorted(failures.keys() | set(missing)):
             name = f"{row.medium.id}/{index:05d}"
             open_failure = self._open_failures.get(name) or _NOT_DONE
+            tried = index in failures or name in self._open_failures
             failure = failures.get(index) or open_failure.model_copy(update={"permanent": False})
             yield {
                 "medium_id": row.medium.id,
@@ -223,7 +227,8 @@ class Reader:
                 "status": "failed" if failure.permanent else "open",
                 "error_kind": failure.kind,
                 "error_detail": failure.detail,
-                "attempts": self._attempts.get(name, 0),
+                # Attempts are noted of what may kill the process; any other failure is that of a first try.
+                "attempts": max(self._attempts.get(name, 0), int(tried)),
                 "permanent": failure.permanent,
             }
 
@@ -235,8 +240,8 @@ def write_tables(store: Store, run: Run, open_failures: Mapping[str, Failure] | 
     """Write the three tables whole, from the ledger; returns what they add up to.
 
     As every medium passes by, files of finished media that are gone, or that other cue settings made, are
-    written again, and what is damaged or incomplete in the ledger is made undone, so that the next run does
-    it.
+    written again (what somebody corrected by hand is kept aside first), and what is damaged or incomplete in
+    the ledger is made undone, so that the next run does it.
 
     ``open_failures`` are the reasons, by shard name, why shards are not done after this run.
 
@@ -249,7 +254,7 @@ def write_tables(store: Store, run: Run, open_failures: Mapping[str, Failure] | 
     with tempfile.TemporaryDirectory(prefix="voxtral-tables-") as folder:
         writers = {name: _Writer(name, f"{folder}/{name}", run.fingerprint) for name in SCHEMAS}
         for state in reader:
-            restored = 0
+            restored = Written()
             if state.built is not None:
                 restored = restore(state.built, run, store, reader.names, state.stems, present)
                 state = reader.read(state.row) if None in state.stems.values() else state
@@ -316,7 +321,7 @@ def _cue_rows(medium: Medium, built: Built) -> list[TableRow]:
     ]
 
 
-def _add(totals: Totals, state: MediumState, restored: int, damaged: tuple[str, ...]) -> Totals:
+def _add(totals: Totals, state: MediumState, restored: Written, damaged: tuple[str, ...]) -> Totals:
     row = state.tables["media"][0]
     summed = ("duration_s", "speech_s", "covered_s", "shards", "shards_done")
     counted = ("cues", "needs_review", "retries", "violations")
@@ -328,7 +333,8 @@ def _add(totals: Totals, state: MediumState, restored: int, damaged: tuple[str, 
             "media": totals.media + 1,
             "errors": totals.errors + len(state.tables["errors"]),
             "demo_model": totals.demo_model or row["demo_model"],
-            "restored": totals.restored + restored,
+            "restored": totals.restored + restored.count,
+            "kept_edits": totals.kept_edits + restored.kept_edits,
             "damaged": totals.damaged + damaged,
         }
     )

@@ -3,9 +3,10 @@ unaccounted for.
 
 Everything is worked out anew from the manifest and the ledger, and compared with what is there: every medium
 is done, failed for good, or listed as open; every subtitle file has the bytes that the ledger gives; the
-tables have the ledger's rows, each once; and nothing lies about that no medium claims. Nothing is changed. It
-reads all of the ledger and all files, and keeps a few dozen bytes a medium in memory. It cannot know whether
-the ledger's texts are any good, nor whether the archive has changed since.
+tables have the ledger's rows, each once; and nothing lies about that no medium claims. A subtitle file that
+somebody corrected by hand is no problem: it is counted, and told in a note. Nothing is changed. It reads all
+of the ledger and all files, and keeps a few dozen bytes a medium in memory. It cannot know whether the
+ledger's texts are any good, nor whether the archive has changed since.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from pipelines.archive.storage import Store
+from pipelines.ledger.output_files import digest
 from pipelines.ledger.output_names import NAMES, claimant, claimed_paths, fold
 from pipelines.ledger.parts import ROOT
 from pipelines.ledger.runs import Run, RunError, load_run
@@ -25,6 +27,7 @@ from pipelines.records import Medium, Record
 from pipelines.subtitles.subtitle_files import count_cues
 
 _OUTPUT = re.compile(r"\.(srt|vtt|json)$")
+_DELETE = "delete it and run the same command again, it is written anew"
 _SUFFIXED = re.compile(r"\.[0-9a-f]{8}\.[A-Za-z0-9-]+$")
 
 
@@ -43,6 +46,10 @@ class Verification(Record):
     shards_open: int = 0
     files: int = 0
     """Subtitle files that are as the ledger gives them."""
+    edited: int = 0
+    """Subtitle files that were changed by hand since they were written."""
+    notes: tuple[str, ...] = ()
+    """Sentences on those, with their paths."""
     cues: int = 0
 
 
@@ -65,6 +72,7 @@ class _Check:
         self.reader = Reader(store, run)
         self.problems: list[str] = []
         self.tables: dict[TableName, TableCheck] = {name: TableCheck(name) for name in SCHEMAS}
+        self.notes: list[str] = []
         self.files = 0
         self.held: set[str] = set()
         """Names that media hold, folded: their claims are sound."""
@@ -85,7 +93,14 @@ class _Check:
             for name in SCHEMAS:
                 self._table(name)
             self._summary()
-        return Verification(problems=tuple(self.problems), fingerprint=self.run.fingerprint, files=self.files, **counts)
+        return Verification(
+            problems=tuple(self.problems),
+            notes=tuple(self.notes),
+            edited=len(self.notes),
+            fingerprint=self.run.fingerprint,
+            files=self.files,
+            **counts,
+        )
 
     def _say(self, path: str, sentence: str) -> None:
         self.problems.append(f"{self.store.url_of(path)} {sentence}")
@@ -121,9 +136,10 @@ class _Check:
                 continue
             self.held.add(fold(stem))
             for fmt in built.formats:
-                self._file(f"{stem}.{fmt}", fmt, built.render(language, fmt))
+                self._file(stem, fmt, built.render(language, fmt))
 
-    def _file(self, path: str, fmt: str, expected: bytes) -> None:
+    def _file(self, stem: str, fmt: str, expected: bytes) -> None:
+        path = f"{stem}.{fmt}"
         try:
             data = self.store.read_bytes(path)
         except FileNotFoundError:
@@ -136,10 +152,18 @@ class _Check:
         try:
             have = count_cues(fmt, data)
         except (ValueError, ArithmeticError) as error:
-            self._say(path, f"cannot be read as {fmt} ({error}); the ledger gives {want} cues")
+            self._say(path, f"cannot be read as {fmt} ({error}); the ledger gives {want} cues: {_DELETE}")
             return
         difference = f"has {have} cues, the ledger gives {want}" if have != want else "differs from the ledger"
-        self._say(path, f"{difference}: it was changed, or is of other subtitle settings")
+        ours = self.reader.names.written(stem).get(fmt)
+        if want and not have:
+            self._say(path, f"{difference}: {_DELETE}")
+        elif ours is None:
+            self._say(path, f"{difference}, and is not known as ours: if it is yours, keep it elsewhere; {_DELETE}")
+        elif digest(data) in ours:
+            self._say(path, f"{difference}: it is of other subtitle settings or an older run; {_DELETE}")
+        else:
+            self.notes.append(f"{self.store.url_of(path)} was changed by hand: it {difference}")
 
     def _unlisted(self, finished: Iterable[str], done: dict[str, set[int]]) -> None:
         """Results of media that the manifest does not list."""

@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from typing import IO, NoReturn
 
 import av
-import fsspec
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.stream import Disposition
+
+from pipelines.archive.filesystems import open_for_reading
 
 DEMUXERS = (
     "mov",
@@ -141,12 +142,7 @@ class Source:
 def open_source(url: str, limits: Limits) -> Iterator[Source]:
     """Open ``url`` and read its headers. Raises :class:`Refusal`."""
     try:
-        filesystem, path = fsspec.core.url_to_fs(url)
-        if filesystem.protocol in ("file", "local", ("file", "local")) and filesystem.isdir(path):
-            raise Refusal("not_media", "this is a folder")
-        file = filesystem.open(path, "rb")
-    except Refusal:
-        raise
+        file = open_for_reading(url)
     except Exception as error:  # noqa: BLE001  any store has exceptions of its own
         _store_failed(error)
     with file:

@@ -3,7 +3,7 @@
     python -m tests.proofs.kill_driver --work DIR [--kills 3] [--seed 0] [--json FILE]
 
 An undisturbed run gives the truth. Then, for every kill: start the same command into another folder, SIGKILL the
-driver (and the Ray that it started) after a random share of the undisturbed time, note which shards have parts. At
+driver (and the Ray that it started) a random moment after a random part was written, note which shards have parts. At
 last the command runs to its end. Subtitles must be the truth's byte for byte, tables row for row (scores within
 0.001), and the shards that the last run did exactly those that were missing before it.
 """
@@ -53,25 +53,30 @@ def prove(archive: Path, work: Path, kills: int, seed: int) -> dict[str, Any]:
     work.mkdir(parents=True, exist_ok=True)
     config = work / "settings.yaml"
     # Small shards, so that a kill falls between parts and not only before the first.
-    config.write_text("windows: {shard_s: 32.0}\n")
+    config.write_text("windows: {shard_s: 16.0}\n")
     truth, other = work / "undisturbed", work / "killed"
-    began = time.monotonic()
     _finish(archive, truth, config, work / "undisturbed.summary.json")
-    whole_s = time.monotonic() - began
+    everything = parts_of(truth)
     after_kill = []
     for i in range(kills):
-        share = rng.uniform(0.25, 0.9)
-        _run_and_kill(archive, other, config, share * whole_s)
-        after_kill.append({"kill": i + 1, "after_s": round(share * whole_s, 1), "parts": len(done_shards(other))})
-    before = done_shards(other)
+        had = len(parts_of(other))
+        # When this many parts are there, and a random moment later.
+        wanted = rng.randint(had + 1, max(had + 1, len(everything) * (i + 1) // (kills + 1)))
+        killed = _run_and_kill(archive, other, config, wanted, rng.uniform(0.0, 2.0))
+        after_kill.append({"kill": i + 1, "while_alive": killed, "parts": len(parts_of(other))})
+    before = parts_of(other)
     summary = _finish(archive, other, config, work / "killed.summary.json")
-    missing = done_shards(truth) - before
+    after = parts_of(other)
     differences = compare(truth, other)
+    missing = everything.keys() - before.keys()
     if summary["shards_done"] != len(missing):
         differences.append(f"the last run did {summary['shards_done']} shards, {len(missing)} were missing")
+    # A part tells how long its stages took, so one that was made again is another part.
+    differences += [f"shard {name} was done again" for name in before if after.get(name) != before[name]]
+    if not before or not missing:
+        differences.append("no kill fell between the first part and the last: nothing was proved")
     return {
-        "undisturbed_s": round(whole_s, 1),
-        "shards": len(done_shards(truth)),
+        "shards": len(everything),
         "kills": after_kill,
         "done_by_last_run": summary["shards_done"],
         "missing_before_it": len(missing),
@@ -79,14 +84,14 @@ def prove(archive: Path, work: Path, kills: int, seed: int) -> dict[str, Any]:
     }
 
 
-def done_shards(out: Path) -> set[str]:
-    """Names of all shards that have a part, in an output folder; none when there is no run yet."""
+def parts_of(out: Path) -> dict[str, str]:
+    """The parts of an output folder by shard name, as JSON; none when there is no run yet."""
     store = Store(str(out))
     if not store.list("_voxtral/runs"):
-        return set()
+        return {}
     run = load_run(store)
     parts = PartStore(store, run.fingerprint)
-    return {part.shard for medium in run.media for part in parts.read_medium(medium.id)}
+    return {part.shard: part.model_dump_json() for medium in run.media for part in parts.read_medium(medium.id)}
 
 
 def compare(truth: Path, other: Path) -> list[str]:
@@ -128,16 +133,16 @@ def _finish(archive: Path, out: Path, config: Path, summary: Path) -> dict[str, 
     return result
 
 
-def _run_and_kill(archive: Path, out: Path, config: Path, after_s: float) -> None:
+def _run_and_kill(archive: Path, out: Path, config: Path, parts: int, then_s: float) -> bool:
+    """Kill the driver and its Ray ``then_s`` after there are so many parts; whether it was still at work."""
     driver = subprocess.Popen(
-        _command(archive, out, config),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
+        _command(archive, out, config), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
     )
-    try:
-        driver.wait(after_s)
-    except subprocess.TimeoutExpired:
+    while driver.poll() is None and len(parts_of(out)) < parts:
+        time.sleep(0.2)
+    time.sleep(then_s)
+    alive = driver.poll() is None
+    if alive:
         family = psutil.Process(driver.pid).children(recursive=True)
         os.killpg(driver.pid, signal.SIGKILL)
         for process in family:
@@ -146,8 +151,9 @@ def _run_and_kill(archive: Path, out: Path, config: Path, after_s: float) -> Non
                 process.kill()
             except psutil.NoSuchProcess:
                 continue
-        driver.wait()
         psutil.wait_procs(family, timeout=20)
+    driver.wait()
+    return alive
 
 
 if __name__ == "__main__":

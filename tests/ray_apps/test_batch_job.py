@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -12,10 +13,12 @@ from cluster.feedback import SilentFeedback
 from pipelines.archive.storage import Store
 from pipelines.ledger.parts import PartStore
 from pipelines.ledger.verify import verify
+from ray_apps import batch_job
 from ray_apps.batch_job import run_job
 from ray_apps.plan import plan_job
 from ray_apps.settings import Settings
 from ray_apps.summary import RunSummary
+from ray_apps.translator import VoxtralTranslator
 
 pytestmark = pytest.mark.usefixtures("local_ray")
 
@@ -106,3 +109,61 @@ def test_another_subtitle_profile_costs_no_model_time(first, archive):
     assert again.shards_done == 0
     lines = [line for p in out.rglob("*.srt") for line in p.read_text().splitlines()]
     assert max(len(line) for line in lines) <= 30
+
+
+def fake_dying_translator(medium_id: str) -> type[VoxtralTranslator]:
+    """A translator whose process ends whenever it is given this medium."""
+
+    class FakeDyingTranslator(VoxtralTranslator):
+        async def translate(self, windows, source, targets, name):
+            if name.startswith(medium_id):
+                os._exit(1)
+            return await super().translate(windows, source, targets, name)
+
+    return FakeDyingTranslator
+
+
+def test_a_shard_that_kills_its_worker_ends_as_a_row_and_the_others_go_on(tmp_path, sample_archive, monkeypatch):
+    for name in ("haberler.mp3", "market.webm"):
+        shutil.copy(sample_archive / "clips" / name, tmp_path / name)
+    chosen = settings(tmp_path, tmp_path / "out").model_copy(update={"max_attempts": 2})
+    plan = plan_job(chosen, SilentFeedback())
+    poison = next(m for m in plan.media if m.name == "market.webm")
+    monkeypatch.setattr(batch_job, "VoxtralTranslator", fake_dying_translator(poison.id))
+    summary = run_job(chosen, SilentFeedback())
+    errors = pq.read_table(tmp_path / "out" / "errors.parquet").to_pylist()
+    assert {row["name"] for row in errors} == {"market.webm"}
+    assert {row["error_kind"] for row in errors} == {"worker_died"}
+    assert (tmp_path / "out" / "haberler.fr.srt").exists()
+    assert summary.media_failed == 1
+    monkeypatch.undo()
+    again = run_job(chosen.model_copy(update={"retry_errors": True}), SilentFeedback())
+    assert again.media_failed == 0
+    assert (tmp_path / "out" / "market.fr.srt").exists()
+    assert verify(Store(str(tmp_path / "out"))).problems == ()
+
+
+def test_ctrl_c_leaves_a_sound_folder_that_the_next_run_finishes(tmp_path, sample_archive, monkeypatch):
+    for name in ("haberler.mp3", "market.webm"):
+        shutil.copy(sample_archive / "clips" / name, tmp_path / name)
+    chosen = settings(tmp_path, tmp_path / "out")
+
+    class FakeImpatientFeedback(SilentFeedback):
+        def progress(self, **figures: float) -> None:
+            if figures.get("shards_done", 0) >= 1:
+                raise KeyboardInterrupt
+
+    stopped = run_job(chosen, FakeImpatientFeedback())
+    assert stopped.interrupted
+    assert verify(Store(str(tmp_path / "out"))).problems == ()
+    rest = run_job(chosen, SilentFeedback())
+    assert not rest.interrupted
+    assert rest.shards_done + rest.shards_skipped == rest.shards
+    assert rest.shards_skipped >= 1
+    assert verify(Store(str(tmp_path / "out"))).problems == ()
+
+
+def test_an_output_that_cannot_be_written_is_said_before_anything_is_done(archive, tmp_path):
+    (tmp_path / "file").write_text("not a folder")
+    with pytest.raises(OSError, match="file"):
+        run_job(settings(archive, tmp_path / "file" / "out"), SilentFeedback())

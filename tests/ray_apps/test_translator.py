@@ -138,7 +138,7 @@ def test_rows_that_are_settled_pass_through():
 
 
 def test_an_engine_that_does_not_answer_leaves_the_shard_open():
-    actor, engine = translator(good, deadline_s=0.01)
+    actor, engine = translator(good, window_deadline_s=0.01)
 
     async def never(request):
         await asyncio.Event().wait()

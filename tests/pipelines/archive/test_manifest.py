@@ -26,7 +26,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.archive import manifest
-from pipelines.archive.candidates import Candidate
+from pipelines.archive.candidates import Candidate, Skipped, judge_name
 from pipelines.archive.filesystems import open_for_reading
 from pipelines.archive.input_lists import LIST_SUFFIXES, ListError, read_list
 from pipelines.archive.inputs import NoInput
@@ -526,3 +526,11 @@ def test_another_language_in_a_list_is_other_work(tmp_path: Path) -> None:
     )
     ids = {build(tmp_path / name)[0].id for name in ("a.mp3", "fr.csv", "en.csv")}
     assert len(ids) == 3
+
+
+@pytest.mark.parametrize("name", ["film.fr.srt.edited", "a/film.fr.vtt.edited12"])
+def test_edited_subtitles_that_were_kept_aside_are_no_media(name: str) -> None:
+    skipped = Skipped()
+    assert judge_name(name, skipped, "") == "skip"
+    assert sum(skipped.companions.values()) == 1
+    assert judge_name("my.edited-film", skipped, "") is None

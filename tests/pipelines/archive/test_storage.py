@@ -178,6 +178,27 @@ def test_a_folder_that_is_a_file_is_explained(tmp_path: Path) -> None:
         Store(str(tmp_path / "file")).write_bytes("x", b"1")
 
 
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EIO, errno.ESTALE])
+@pytest.mark.parametrize("below", ["", "inner"])
+def test_a_folder_that_cannot_be_listed_is_no_empty_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, below: str
+) -> None:
+    store = Store(str(tmp_path))
+    store.write_bytes("inner/x", b"1")
+    real = os.scandir
+
+    def refusing(path: str) -> object:
+        if path == str(tmp_path / below):
+            raise OSError(number, os.strerror(number), path)
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    with pytest.raises(StoreError, match=f"Cannot list .*{os.strerror(number)}") as caught:
+        store.list()
+    assert caught.value.errno == number
+    assert Store(str(tmp_path / "nothing")).list() == []
+
+
 def test_a_missing_bucket_and_an_unknown_store_are_explained(s3_endpoint: str) -> None:
     with pytest.raises(StoreError, match="s3://no-such-bucket-here/x"):
         Store("s3://no-such-bucket-here").write_bytes("x", b"1")

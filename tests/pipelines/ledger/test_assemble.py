@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 
 import pysubs2
@@ -121,6 +122,62 @@ def test_assembling_again_keeps_the_names(store):
     first = put(store, TWO)
     assert put(store, TWO) == first
     assert len(outputs(store)) == 3
+
+
+OTHER = [TWO[0], part(1, window(60.0, text("fr", "Merci beaucoup."), text("en", "Thanks.")))]
+
+
+def test_an_edited_file_is_kept_aside_before_another_text_is_written(store):
+    put(store, TWO)
+    store.write_bytes("talks/film.fr.srt", b"by hand")
+    report = put(store, OTHER)
+    (sentence,) = report.kept_edits
+    assert "film.fr.srt.edited" in sentence
+    assert store.read_bytes("talks/film.fr.srt.edited") == b"by hand"
+    assert b"Merci beaucoup." in store.read_bytes("talks/film.fr.srt")
+    assert len(outputs(store)) == 4
+
+
+def test_an_edit_of_the_same_text_is_left_as_it_is(store):
+    put(store, TWO)
+    store.write_bytes("talks/film.fr.srt", b"by hand")
+    assert put(store, TWO).kept_edits == ()
+    assert store.read_bytes("talks/film.fr.srt") == b"by hand"
+    assert len(outputs(store)) == 3
+
+
+def test_an_edit_that_was_kept_aside_and_put_back_is_kept_once_more(store):
+    put(store, TWO)
+    store.write_bytes("talks/film.fr.srt", b"by hand")
+    put(store, OTHER)
+    store.delete("talks/film.fr.srt.edited")
+    store.write_bytes("talks/film.fr.srt", b"by hand")
+    put(store, TWO)
+    assert store.read_bytes("talks/film.fr.srt.edited") == b"by hand"
+
+
+@pytest.mark.parametrize("edited", [False, True])
+@pytest.mark.parametrize("writes", range(5))
+def test_a_kill_at_any_write_neither_loses_an_edit_nor_invents_one(store, monkeypatch, edited, writes):
+    put(store, TWO)
+    if edited:
+        store.write_bytes("talks/film.fr.srt", b"by hand")
+    left = iter(range(writes))
+    write = Store.write_bytes
+
+    def dying(self, path, data):
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+        write(self, path, data)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "write_bytes", dying)
+        with contextlib.suppress(KeyboardInterrupt):
+            put(store, OTHER)
+    put(store, OTHER)
+    assert b"Merci beaucoup." in store.read_bytes("talks/film.fr.srt")
+    kept = [p for p in outputs(store) if ".edited" in p]
+    assert [store.read_bytes(p) for p in kept] == ([b"by hand"] if edited else [])
 
 
 def test_a_mediums_own_targets_win(store):

@@ -207,3 +207,33 @@ def test_claims_under_a_name_with_two_dots_in_the_seams(store):
     film = medium("a" * 198 + "....mp4")
     path = OutputNames(store, [film]).claim(film, FP, "fr")
     assert claimed_paths(store) == {path}
+
+
+def test_with_a_listing_only_claims_that_are_there_are_read(store, monkeypatch):
+    films = [medium(f"{n}.mp4") for n in range(3)]
+    claimed = OutputNames(store, films).claim(films[0], FP, "fr")
+    names = OutputNames(store, films, claimed_paths(store))
+    paths = []
+    real = Store.read_bytes
+    monkeypatch.setattr(Store, "read_bytes", lambda self, path: paths.append(path) or real(self, path))
+    assert [names.find(film, FP, "fr") for film in films] == [claimed, None, None]
+    assert len(paths) == 1
+    assert names.claim(films[1], FP, "fr") == names.find(films[1], FP, "fr") == "1.fr"
+
+
+def test_a_claim_that_is_younger_than_the_listing_is_kept(store):
+    film = medium("film.mp4")
+    listed = OutputNames(store, [film], claimed_paths(store))
+    OutputNames(store, [film]).claim(film, FP, "fr")
+    store.write_bytes("film.fr.srt", b"ours")
+    assert listed.claim(film, FP, "fr", ["srt"]) == "film.fr"
+
+
+def test_what_was_written_is_noted_in_the_claim(store):
+    film = medium("film.mp4")
+    names = OutputNames(store, [film])
+    path = names.claim(film, FP, "fr")
+    assert names.written(path) == names.written("other.fr") == {}
+    names.note_written(path, {"srt": ("a", "b")})
+    assert names.written(path) == {"srt": ("a", "b")}
+    assert names.find(film, FP, "fr") == path

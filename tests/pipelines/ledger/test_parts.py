@@ -313,3 +313,33 @@ def test_everything_works_in_a_bucket_like_store():
     ledger.compact(MEDIUM, ledger.read_medium(MEDIUM))
     assert ledger.finished() == {MEDIUM}
     assert ledger.read_medium(MEDIUM) == [part(0)]
+
+
+@pytest.mark.parametrize("moment", ["before the listing", "half deleted", "after the listing"])
+def test_parts_that_another_process_compacts_meanwhile_are_found_in_its_entry(store, ledger, monkeypatch, moment):
+    parts = [part(i) for i in range(3)]
+    for each in parts:
+        ledger.write(each)
+    real = Store.list
+
+    def compacting(self, prefix=""):
+        monkeypatch.undo()
+        before = real(self, prefix)
+        PartStore(store, FP).compact(MEDIUM, parts)
+        if moment == "half deleted":
+            ledger._write(parts[2])
+        return before if moment == "after the listing" else real(self, prefix)
+
+    monkeypatch.setattr(Store, "list", compacting)
+    found = ledger.collect(MEDIUM)
+    assert found.finished
+    assert list(found.parts) == parts
+    assert found.damaged == ()
+
+
+def test_only_the_media_that_are_asked_for_are_reopened(ledger):
+    for medium in (MEDIUM, "cd34"):
+        ledger.compact(medium, [part(0, medium=medium, failure=GONE)])
+    assert ledger.reopen_errors({"cd34", "unknown"}) == 1
+    assert ledger.finished() == {MEDIUM}
+    assert ledger.reopen_errors([]) == 0

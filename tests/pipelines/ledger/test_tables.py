@@ -48,6 +48,7 @@ def part(owner: Medium, index: int, failure: Failure | None = None) -> Part:
 DONE, PARTIAL, OPEN = medium("a.wav"), medium("b.mp4"), medium("c.mkv")
 TEXT, GONE = medium("d.txt", failure=CRASH), medium("e.wav", failure=AWAY)
 MEDIA = [OPEN, GONE, PARTIAL, DONE, TEXT]
+WIDE = CueSettings()
 SHARDS = {DONE.id: 2, PARTIAL.id: 2, OPEN.id: 3}
 
 
@@ -59,10 +60,8 @@ def store(tmp_path) -> Store:
     return store
 
 
-def run_into(store: Store, media=MEDIA) -> None:
-    run = save_run(
-        store, FP, {"targets": ["fr", "en"]}, media, SHARDS, targets=["fr", "en"], cue_settings=CueSettings()
-    )
+def run_into(store: Store, media=MEDIA, cues=WIDE) -> None:
+    run = save_run(store, FP, {"targets": ["fr", "en"]}, media, SHARDS, targets=["fr", "en"], cue_settings=cues)
     ledger, names = PartStore(store, FP), OutputNames(store, run.media)
     for owner, parts in (
         (DONE, [part(DONE, 0), part(DONE, 1)]),
@@ -124,9 +123,9 @@ def test_every_failure_has_one_row(store):
     assert rows == [
         ("b.mp4", 1, "failed", "crash", 1, True),
         ("c.mkv", 1, "open", "not_done", 1, False),
-        ("c.mkv", 2, "open", "unreadable", 0, False),
-        ("d.txt", -1, "failed", "crash", 0, True),
-        ("e.wav", -1, "open", "unreadable", 0, False),
+        ("c.mkv", 2, "open", "unreadable", 1, False),
+        ("d.txt", -1, "failed", "crash", 1, True),
+        ("e.wav", -1, "open", "unreadable", 1, False),
     ]
 
 
@@ -206,6 +205,38 @@ def test_another_format_or_profile_is_written_from_the_ledger(store):
     assert again(store, CueSettings(max_line_chars=8)) == 0
 
 
+def test_what_was_corrected_by_hand_is_kept_aside_when_the_look_changes(store):
+    write_tables(store, load_run(store))
+    original = store.read_bytes("a.en.srt")
+    store.write_bytes("a.fr.srt", b"corrected by hand")
+    run = save_run(
+        store, FP, {}, MEDIA, SHARDS, targets=["fr", "en"], cue_settings=CueSettings(max_line_chars=8, formats=("srt",))
+    )
+    (sentence,) = write_tables(store, run).kept_edits
+    assert store.url_of("a.fr.srt") in sentence
+    assert "a.fr.srt.edited" in sentence
+    assert store.read_bytes("a.fr.srt.edited") == b"corrected by hand"
+    assert b"Bonjour\na.wav 0." in store.read_bytes("a.fr.srt")
+    assert b"Bonjour\na.wav 0." in store.read_bytes("a.fr.vtt"), "of a format that is no longer asked for"
+    store.write_bytes("a.fr.srt", b"corrected once more")
+    assert again(store, CueSettings()) == 6, "all that look otherwise now"
+    assert store.read_bytes("a.fr.srt.edited") == b"corrected by hand"
+    assert store.read_bytes("a.fr.srt.edited2") == b"corrected once more"
+    assert store.read_bytes("a.en.srt") == original
+    assert [p for p in store.list() if ".edited" in p] == ["a.fr.srt.edited", "a.fr.srt.edited2"]
+
+
+def test_another_list_of_formats_only_adds_the_new_files(tmp_path):
+    store = Store(str(tmp_path))
+    run_into(store, cues=CueSettings(formats=("srt",)))
+    write_tables(store, load_run(store))
+    store.write_bytes("a.fr.srt", b"corrected by hand")
+    assert again(store, CueSettings(formats=("srt", "vtt"))) == 4
+    assert store.read_bytes("a.fr.srt") == b"corrected by hand"
+    assert store.read_bytes("a.fr.vtt").startswith(b"WEBVTT")
+    assert not any(".edited" in p for p in store.list())
+
+
 def test_a_kill_between_two_profiles_leaves_no_file_of_the_wrong_one(store):
     write_tables(store, load_run(store))
     before = store.read_bytes("a.fr.srt")
@@ -245,6 +276,16 @@ def test_a_manifest_keeps_what_earlier_runs_have_results_of(store):
         ("d.txt", 0),
     ]
     assert load_run(store).rows == run.rows
+
+
+def test_a_run_over_other_inputs_drops_no_work_that_is_left(tmp_path):
+    store = Store(str(tmp_path))
+    waiting, changed = medium("w.wav"), medium("x.wav")
+    newer = changed.model_copy(update={"id": "idx2", "version": "2"})
+    for media in ([waiting, changed, TEXT, GONE], [newer]):
+        run = save_run(store, FP, {}, media, {"idw": 4, "idx": 1}, targets=["fr"], cue_settings=CueSettings())
+    assert [(r.medium.id, r.shards) for r in run.rows] == [("idw", 4), ("idx2", 0)]
+    assert write_tables(store, run).open == 1
 
 
 def test_a_damaged_manifest_is_told_and_the_next_run_heals_it(store):

@@ -128,19 +128,48 @@ def test_a_deleted_subtitle_file(store, path):
 @pytest.mark.parametrize(
     ("path", "change", "words"),
     [
-        ("a.fr.srt", lambda d: d.replace(b"Bonjour", b"Bonsoir"), "differs"),
-        ("a.fr.srt", lambda d: d[: d.index(b"\n\n") + 2], "has 1 cues, the ledger gives 2"),
-        ("a.fr.vtt", lambda d: d + b"\n9\n00:01:00.000 --> 00:01:01.000\nEncore\n", "has 3 cues"),
         ("a.fr.srt", lambda d: b"", "has 0 cues"),
         ("a.fr.srt", lambda d: b"\xff\xfe\x00", "cannot be read as srt"),
         ("a.fr.json", lambda d: d[:-40], "cannot be read as json"),
     ],
 )
-def test_a_changed_subtitle_file(store, path, change, words):
+def test_a_damaged_subtitle_file(store, path, change, words):
     store.write_bytes(path, change(store.read_bytes(path)))
     (problem,) = verify(store).problems
     assert store.url_of(path) in problem
     assert words in problem
+
+
+@pytest.mark.parametrize(
+    ("path", "change", "words"),
+    [
+        ("a.fr.srt", lambda d: d.replace(b"Bonjour", b"Bonsoir"), "differs"),
+        ("a.fr.srt", lambda d: d[: d.index(b"\n\n") + 2], "has 1 cues, the ledger gives 2"),
+        ("a.fr.vtt", lambda d: d + b"\n9\n00:01:00.000 --> 00:01:01.000\nEncore\n", "has 3 cues"),
+    ],
+)
+def test_a_file_that_was_corrected_by_hand_is_a_note_and_no_problem(store, path, change, words):
+    store.write_bytes(path, change(store.read_bytes(path)))
+    found = verify(store)
+    assert found.problems == ()
+    assert (found.edited, found.files) == (1, 8)
+    (note,) = found.notes
+    assert store.url_of(path) in note
+    assert words in note
+
+
+def test_an_old_file_of_ours_and_a_strangers_are_no_corrections(store):
+    wide = store.read_bytes("a.fr.srt")
+    narrow = save_run(store, FP, {}, MEDIA, SHARDS, targets=["fr"], cue_settings=CueSettings(max_line_chars=8))
+    write_tables(store, narrow)
+    store.write_bytes("a.fr.srt", wide)
+    store.write_bytes("_voxtral/names/b.fr.json", json.dumps({"medium": PARTIAL.id, "fingerprint": FP}).encode())
+    store.write_bytes("b.fr.vtt", store.read_bytes("a.fr.vtt"))
+    old, strange = verify(store).problems
+    assert "a.fr.srt" in old
+    assert "other subtitle settings" in old
+    assert "b.fr.vtt" in strange
+    assert "not known as ours" in strange
 
 
 @pytest.mark.parametrize(

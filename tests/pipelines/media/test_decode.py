@@ -409,3 +409,15 @@ def test_a_bucket_is_read_like_a_disk(folder: Path, s3_url: str) -> None:
     with pytest.raises(MediaError) as raised:
         probe(f"{s3_url}/gone.m4a", LIMITS)
     assert (raised.value.failure.kind, raised.value.failure.permanent) == ("vanished", False)
+
+
+def test_a_name_with_two_colons_is_a_name(folder: Path) -> None:
+    path = write_media(folder / "part::one.wav", speech_like(2, 5))
+    assert look(path)["container"] == "wav"
+    assert len(hear(path)) == 32000
+
+
+def test_a_folder_is_no_medium(folder: Path) -> None:
+    with pytest.raises(Refusal, match="folder") as caught:
+        look(folder)
+    assert caught.value.kind == "not_media"
