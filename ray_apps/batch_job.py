@@ -14,13 +14,13 @@ from contextlib import ExitStack
 from dataclasses import asdict
 
 import ray
-from pipelines.ledger.lease import Lease
 
 from cluster.feedback import Feedback
 from cluster.resources import ResourcePlan
 from cluster.resources import plan as plan_resources
 from pipelines.archive.storage import Store
 from pipelines.ledger.assemble import MediumReport, assemble
+from pipelines.ledger.lease import Lease
 from pipelines.ledger.output_names import OutputNames
 from pipelines.ledger.parts import PartStore
 from pipelines.ledger.runs import Run, save_run
