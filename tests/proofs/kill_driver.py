@@ -53,7 +53,7 @@ def prove(archive: Path, work: Path, kills: int, seed: int) -> dict[str, Any]:
     work.mkdir(parents=True, exist_ok=True)
     config = work / "settings.yaml"
     # Small shards, so that a kill falls between parts and not only before the first.
-    config.write_text("windows: {shard_s: 16.0}\n")
+    config.write_text("windows: {shard_s: 9.6}\n")
     truth, other = work / "undisturbed", work / "killed"
     _finish(archive, truth, config, work / "undisturbed.summary.json")
     everything = parts_of(truth)
@@ -62,7 +62,7 @@ def prove(archive: Path, work: Path, kills: int, seed: int) -> dict[str, Any]:
         had = len(parts_of(other))
         # When this many parts are there, and a random moment later.
         wanted = rng.randint(had + 1, max(had + 1, len(everything) * (i + 1) // (kills + 1)))
-        killed = _run_and_kill(archive, other, config, wanted, rng.uniform(0.0, 2.0))
+        killed = _run_and_kill(archive, other, config, wanted, rng.uniform(0.0, 0.5))
         after_kill.append({"kill": i + 1, "while_alive": killed, "parts": len(parts_of(other))})
     before = parts_of(other)
     summary = _finish(archive, other, config, work / "killed.summary.json")

@@ -1,4 +1,4 @@
-"""The short version of ``make kill-test``: one kill, two clips."""
+"""The short version of ``make kill-test``: one kill, three clips."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.proofs.kill_driver import prove
 def test_a_killed_driver_loses_and_changes_nothing(tmp_path, sample_archive):
     archive = tmp_path / "archive"
     archive.mkdir()
-    for name in ("haberler.mp3", "aile.m4a"):
+    for name in ("haberler.mp3", "aile.m4a", "market.webm"):
         shutil.copy(sample_archive / "clips" / name, archive / name)
     figures = prove(archive, tmp_path / "work", kills=1, seed=3)
     assert figures["differences"] == []

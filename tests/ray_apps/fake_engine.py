@@ -19,7 +19,7 @@ Script = Callable[[Task, SpeechRequest], str]
 class FakeEngine:
     """Answers every task with ``script(task, request)``; keeps the requests that it was given."""
 
-    def __init__(self, script: Script, languages: frozenset[str] = frozenset({"tr"})) -> None:
+    def __init__(self, script: Script, languages: frozenset[str] = frozenset({"tr"}), demo_model: bool = True) -> None:
         self.script = script
         self.requests: list[SpeechRequest] = []
         self.capabilities = EngineCapabilities(
@@ -29,7 +29,7 @@ class FakeEngine:
             chunk_s=30.0,
             token_timings=False,
             shared_listening=True,
-            demo_model=True,
+            demo_model=demo_model,
         )
 
     async def generate(self, request: SpeechRequest) -> SpeechResult:

@@ -109,11 +109,12 @@ def test_the_closing_table_is_on_stdout_and_progress_on_stderr(run, job):
     [
         ({}, 0, ""),
         (
-            {"media_done": 2, "media_failed": 1, "errors": (("a.mp4", "no_audio", "it is silent film"),)},
+            {"media_done": 2, "error_rows": 1, "errors": (("a.mp4", "no_audio", "it is silent film"),)},
             1,
             "",
         ),
-        ({"errors": (("a.mp4", "crashed", "one shard of it is lost"),)}, 1, ""),
+        ({"error_rows": 1}, 1, ""),
+        ({"media_open": 1}, 1, ""),
         ({"transient": 2}, 1, "2 shards are left; run the same command again"),
         ({"interrupted": True}, 130, "run the same command again to go on"),
         ({"demo_model": True}, 0, "warning: demo-model"),
@@ -234,7 +235,7 @@ def test_dry_run_plans_and_does_nothing(run, job, monkeypatch, tmp_path):
                  failure=Failure(kind="not_media", detail="it is text", permanent=True))  # fmt: skip
     missing = Shard(medium=whole, index=1, start_s=600, end_s=1200, source="tr", targets=("fr",))
 
-    def fake_plan_job(settings, feedback):
+    def fake_plan_job(settings, feedback, accelerator=None):
         return SimpleNamespace(
             settings=settings,
             media=(whole, bad),
@@ -246,7 +247,7 @@ def test_dry_run_plans_and_does_nothing(run, job, monkeypatch, tmp_path):
             recipe=SimpleNamespace(fingerprint="f"),
         )
 
-    monkeypatch.setattr("ray_apps.plan.plan_job", fake_plan_job)
+    monkeypatch.setattr("ray_apps.batch_job.plan_job", fake_plan_job)
     out, file = tmp_path / "out", tmp_path / "plan.json"
     result = run(*ASK, "--dry-run", "--out", str(out), "--json", str(file))
     assert result.exit_code == 0, result.output

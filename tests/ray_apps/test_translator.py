@@ -111,7 +111,7 @@ def test_sampled_retries_are_seeded_by_the_windows_name():
 
 
 def test_a_language_that_nobody_named_is_identified_from_the_first_transcripts():
-    engine = FakeEngine(good, languages=frozenset({"tr", "fr", "de"}))
+    engine = FakeEngine(good, languages=frozenset({"fr", "de"}), demo_model=False)
     actor = VoxtralTranslator(TranslatorSettings(model=None), engine)
     result = asyncio.run(actor.translate([window(), window(20.0)], "auto", ("fr",), "m/00000"))
     assert result.source == "tr"
