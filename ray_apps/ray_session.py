@@ -103,12 +103,13 @@ def bounded_actor_retries() -> dict[str, Any]:
 
 def configure_data() -> None:
     """Ray Data's context for our jobs."""
-    for handler in logging.getLogger("ray.data").handlers:
-        if isinstance(handler, logging.StreamHandler) and not isinstance(handler, logging.FileHandler):
-            handler.setLevel(logging.ERROR)  # the job's own feedback is what a person reads
     # Named in this file's bounded_actor_retries(): known, and pinned below 2.64.
     warnings.filterwarnings("ignore", message=".*ray_remote_args.*")
     context = ray.data.DataContext.get_current()
+    # After ray.data's import, which makes these handlers.
+    for handler in logging.getLogger("ray.data").handlers:
+        if isinstance(handler, logging.StreamHandler) and not isinstance(handler, logging.FileHandler):
+            handler.setLevel(logging.ERROR)  # the job's own feedback is what a person reads
     context.execution_options.preserve_order = False
     context.enable_progress_bars = False
     context.print_on_execution_start = False
