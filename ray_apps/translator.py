@@ -11,8 +11,9 @@ import hashlib
 import math
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypedDict
 
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
@@ -67,6 +68,16 @@ class Attempt:
 
     answer: TaskResult
     judgement: Judgement
+
+
+class Evidence(TypedDict):
+    """What the gate is told of an answer, besides its text."""
+
+    speech_s: float
+    confidence: float
+    logprob: float
+    finish_reason: str
+    settings: GateSettings
 
 
 class VoxtralTranslator:
@@ -126,28 +137,13 @@ class VoxtralTranslator:
         )
 
     async def _transcript(self, window: Window, source: str, first: TaskResult, name: str) -> Text:
-        def judged(answer: TaskResult) -> Attempt:
-            return Attempt(
-                answer,
-                judge_transcript(
-                    answer.text,
-                    language=source,
-                    speech_s=window.speech_s,
-                    confidence=_confidence(window),
-                    logprob=answer.logprob,
-                    finish_reason=answer.finish_reason,
-                    settings=self.settings.gate,
-                ),
-            )
+        def judge(answer: TaskResult) -> Judgement:
+            return judge_transcript(answer.text, language=source, **self._evidence(window, answer))
 
-        attempts = [judged(first)]
-        for step in self.steps:
-            if attempts[-1].judgement.accepted:
-                break
-            if step == "sample":
-                answer = await self._ask(window, Transcribe(source), name, len(attempts), sampled=True)
-                attempts.append(judged(answer))
-        return _text(source, attempts)
+        def retry(step: Step) -> Task | None:
+            return Transcribe(source) if step == "sample" else None
+
+        return await self._climb(window, source, first, name, judge, retry)
 
     async def _translation(
         self, window: Window, transcript: Text, source: str, target: str, first: TaskResult, name: str
@@ -156,31 +152,43 @@ class VoxtralTranslator:
             # Nobody speaks, says the transcript: whatever was "translated" is invented.
             return Text(language=target, text="", logprob=0.0, score=transcript.score, verdict="no_speech")
 
-        def judged(answer: TaskResult) -> Attempt:
-            return Attempt(
-                answer,
-                judge_translation(
-                    transcript.text,
-                    answer.text,
-                    source_lang=source,
-                    target_lang=target,
-                    speech_s=window.speech_s,
-                    confidence=_confidence(window),
-                    logprob=answer.logprob,
-                    finish_reason=answer.finish_reason,
-                    settings=self.settings.gate,
-                ),
-            )
+        def judge(answer: TaskResult) -> Judgement:
+            evidence = self._evidence(window, answer)
+            return judge_translation(transcript.text, answer.text, source_lang=source, target_lang=target, **evidence)
 
-        attempts = [judged(first)]
+        def retry(step: Step) -> Task | None:
+            return _retry_task(step, source, target, transcript.text)
+
+        return await self._climb(window, target, first, name, judge, retry)
+
+    async def _climb(
+        self,
+        window: Window,
+        language: str,
+        first: TaskResult,
+        name: str,
+        judge: Callable[[TaskResult], Judgement],
+        retry: Callable[[Step], Task | None],
+    ) -> Text:
+        """Up the ladder until the gate accepts an answer; a step for which ``retry`` has no task is passed over."""
+        attempts = [Attempt(first, judge(first))]
         for step in self.steps:
             if attempts[-1].judgement.accepted:
                 break
-            task = _retry_task(step, source, target, transcript.text)
+            task = retry(step)
             if task is not None:
                 answer = await self._ask(window, task, name, len(attempts), sampled=step == "sample")
-                attempts.append(judged(answer))
-        return _text(target, attempts)
+                attempts.append(Attempt(answer, judge(answer)))
+        return _text(language, attempts)
+
+    def _evidence(self, window: Window, answer: TaskResult) -> Evidence:
+        return {
+            "speech_s": window.speech_s,
+            "confidence": _confidence(window),
+            "logprob": answer.logprob,
+            "finish_reason": answer.finish_reason,
+            "settings": self.settings.gate,
+        }
 
     async def _ask(self, window: Window, task: Task, name: str, attempt: int, sampled: bool) -> TaskResult:
         samples = None if isinstance(task, TranslateText) else window.samples
