@@ -40,6 +40,11 @@ class EngineCapabilities:
     shared_listening: bool
     demo_model: bool
 
+    @property
+    def only_language(self) -> str | None:
+        """The language that is spoken, if the checkpoint understands no other."""
+        return next(iter(self.languages)) if len(self.languages) == 1 else None
+
 
 @dataclass(frozen=True)
 class SpeechRequest:

@@ -13,6 +13,11 @@ from pydantic import BaseModel, ConfigDict
 
 SAMPLE_RATE = 16_000
 
+NOT_OPENED = "not_opened"
+"""Kind of failure of a file that a scan passes by because of its name; nothing went wrong with it."""
+UNIDENTIFIED = "und"
+"""A shard's language where nobody named one and its own transcripts do not tell it (ISO 639-2: undetermined)."""
+
 
 class Record(BaseModel):
     """Base of all stored records: frozen, and strict about unknown fields."""
@@ -138,7 +143,7 @@ class Part(Record):
     index: int
     fingerprint: str
     source: str
-    """The spoken language that was used, after identification."""
+    """The spoken language, named or identified; :data:`UNIDENTIFIED` where the windows were taken for a fallback's."""
     demo_model: bool
     windows: tuple[PartWindow, ...] = ()
     failure: Failure | None = None

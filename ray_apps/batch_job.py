@@ -36,6 +36,7 @@ from ray_apps.ray_session import (
 )
 from ray_apps.rows import ShardRow, error_row
 from ray_apps.settings import Settings
+from ray_apps.spoken_language import SpokenLanguages
 from ray_apps.stages import Ledger, Listen, Record
 from ray_apps.summary import RunSummary, Tally
 from ray_apps.translator import TranslatorSettings, VoxtralTranslator
@@ -122,6 +123,7 @@ class _Job:
         self.done = {medium: set(plan.done.get(medium, ())) for medium in plan.shards}
         self.media = {medium.id: medium for medium in plan.media}
         self.tally = Tally(plan)
+        self.languages = SpokenLanguages()
         self.assembling: dict[ray.ObjectRef, str] = {}
 
     def run(self) -> None:
@@ -135,6 +137,8 @@ class _Job:
             if medium_id not in self.plan.finished:
                 self._assemble_if_complete(medium_id)
         missing: Sequence[Shard] = self.plan.missing
+        for medium_id in {shard.medium.id for shard in missing if shard.source == "auto"}:
+            self.languages.learn(self.plan.parts.read_medium(medium_id))
         for pause in (0.0, *PAUSES_S):
             if not missing:
                 break
@@ -164,13 +168,24 @@ class _Job:
         self._assemble_if_complete(row.shard.medium.id)
 
     def _pass_over(self, shards: Sequence[Shard]) -> list[Shard]:
-        """Work on these shards; those that stay open are returned."""
+        """Work on these shards, and on no more than one of a medium until its language is known; returns those that
+        stay open.
+        """
+        still_open: list[Shard] = []
+        waiting = shards
+        while waiting:
+            begin, waiting = self.languages.ready(waiting)
+            still_open += self._work_on(begin)
+        return still_open
+
+    def _work_on(self, shards: Sequence[Shard]) -> list[Shard]:
         still_open: list[Shard] = []
         for row in results(self.plan, shards, self.resources):
             if row.part is None:
                 self.tally.shard(row)
                 still_open.append(row.shard)
             else:
+                self.languages.learn([row.part])
                 self._done(row)
             self._collect(wait_s=0)
             self.feedback.progress(**self.tally.figures())

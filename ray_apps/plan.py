@@ -134,7 +134,7 @@ def plan_job(settings: Settings, feedback: Feedback, accelerator: Accelerator | 
         recipe=recipe,
         checkpoint=checkpoint,
         media=media,
-        shards={m.id: _shards(m, settings) for m in media if m.failure is None},
+        shards={m.id: _shards(m, settings, checkpoint) for m in media if m.failure is None},
         finished=finished,
         done=done,
     )
@@ -211,7 +211,7 @@ def _with_language(medium: Medium, settings: Settings, checkpoint: Checkpoint) -
     return medium
 
 
-def _shards(medium: Medium, settings: Settings) -> tuple[Shard, ...]:
-    source = settings.source or medium.language or "auto"
+def _shards(medium: Medium, settings: Settings, checkpoint: Checkpoint) -> tuple[Shard, ...]:
+    source = settings.source or medium.language or checkpoint.capabilities.only_language or "auto"
     targets = medium.targets or settings.targets
     return tuple(cut_into_shards(medium, settings.windows.shard_s, source, targets))

@@ -54,6 +54,10 @@ class Listen:
             return self._failed(ShardRow(shard), error.failure).encode()
         except OSError as error:
             return ShardRow(shard, failure=Failure(kind="unreadable", detail=str(error), permanent=False)).encode()
+        except ValueError as error:
+            # No medium should get this far, and if one does, the others go on.
+            failure = Failure(kind="refused", detail=f"it could not be listened to: {error}", permanent=True)
+            return self._failed(ShardRow(shard), failure).encode()
         return ShardRow(shard, heard.windows, dict(heard.seconds)).encode()
 
     def _failed(self, row: ShardRow, failure: Failure) -> ShardRow:

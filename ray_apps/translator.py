@@ -25,7 +25,7 @@ from b200_kernels.prompts import Task, Transcribe, Translate, TranslateText
 from b200_kernels.reference_engine import ReferenceEngine
 from pipelines.archive.storage import Store
 from pipelines.ledger.parts import PartStore
-from pipelines.records import Failure, Part, PartWindow, Text, TokenTime, Window
+from pipelines.records import UNIDENTIFIED, Failure, Part, PartWindow, Text, TokenTime, Window
 from quality.gate import LIKELY_LANGUAGES, Judgement, Step, best, judge_transcript, judge_translation, ladder
 from quality.language_id import identify
 from quality.settings import GateSettings
@@ -56,7 +56,7 @@ class TranslatorSettings(BaseModel):
 
 @dataclass(frozen=True)
 class Translation:
-    """What became of some windows: the spoken language that was used, and the texts."""
+    """What became of some windows. ``source`` is the spoken language, or :data:`UNIDENTIFIED`."""
 
     source: str
     windows: tuple[PartWindow, ...]
@@ -102,14 +102,14 @@ class VoxtralTranslator:
         again gives the same text.
         """
         spoken = await self._identify(windows) if source == "auto" else source
-        asked = [self._window(window, spoken, targets, f"{name}/{i}") for i, window in enumerate(windows)]
+        used = self.settings.fallback_source if spoken == UNIDENTIFIED else spoken
+        asked = [self._window(window, used, targets, f"{name}/{i}") for i, window in enumerate(windows)]
         return Translation(spoken, tuple(await asyncio.gather(*asked)))
 
     async def _identify(self, windows: Sequence[Window]) -> str:
         """The language of the first transcripts, judged together."""
-        declared = self.engine.capabilities.languages
-        if self.engine.capabilities.demo_model:
-            return min(declared)
+        if self.engine.capabilities.only_language:
+            return self.engine.capabilities.only_language
         texts: list[str] = []
         for window in windows:
             request = SpeechRequest(window.samples, (Transcribe(None),), window.speech_s)
@@ -117,8 +117,8 @@ class VoxtralTranslator:
             if sum(map(len, texts)) >= ENOUGH_LETTERS:
                 break
         # Not only the declared ones: Turkish is not among them, and is this product's first source.
-        code, _ = identify(texts, sorted(declared.union(LIKELY_LANGUAGES)))
-        return self.settings.fallback_source if code == "und" else code
+        code, _ = identify(texts, sorted(self.engine.capabilities.languages.union(LIKELY_LANGUAGES)))
+        return code
 
     async def _window(self, window: Window, source: str, targets: Sequence[str], name: str) -> PartWindow:
         foreign = [t for t in targets if t != source]

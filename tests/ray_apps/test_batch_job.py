@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import errno
+import json
 import os
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from b200_kernels.checkpoint_sources import EMBEDDED_FOLDER
+from b200_kernels.embedded.recipe.media import Container, write
 from cluster.feedback import SilentFeedback
 from pipelines.archive.storage import Store
+from pipelines.ledger.lease import LeaseHeld
 from pipelines.ledger.parts import PartStore
 from pipelines.ledger.verify import verify
+from pipelines.media.decode import decode
+from pipelines.settings import MediaLimits
 from ray_apps import batch_job
 from ray_apps.batch_job import run_job
 from ray_apps.plan import plan_job
 from ray_apps.settings import Settings
+from ray_apps.stages import Ledger
 from ray_apps.summary import RunSummary
 from ray_apps.translator import VoxtralTranslator
 
@@ -167,3 +176,83 @@ def test_an_output_that_cannot_be_written_is_said_before_anything_is_done(archiv
     (tmp_path / "file").write_text("not a folder")
     with pytest.raises(OSError, match="file"):
         run_job(settings(archive, tmp_path / "file" / "out"), SilentFeedback())
+
+
+def test_a_second_driver_on_the_same_output_is_turned_away_and_the_first_goes_on(tmp_path, sample_archive):
+    shutil.copy(sample_archive / "clips" / "market.webm", tmp_path / "market.webm")
+    chosen = settings(tmp_path, tmp_path / "out")
+    turned_away: list[str] = []
+
+    class FakeSecondDriver(SilentFeedback):
+        def progress(self, **figures: float) -> None:
+            if figures.get("shards_done") == 1 and not turned_away:
+                with pytest.raises(LeaseHeld) as refused:
+                    run_job(chosen, SilentFeedback())
+                turned_away.append(str(refused.value))
+
+    summary = run_job(chosen, FakeSecondDriver())
+    assert "Another run is working on" in turned_away[0]
+    assert (summary.media_done, summary.media_open, summary.error_rows) == (1, 0, 0)
+
+
+def fake_full_disk(until: Path) -> type[Ledger]:
+    """A ledger on a disk that has no room for a part until a file appears."""
+
+    class FakeFullDisk(Ledger):
+        def parts(self) -> PartStore:
+            if not until.exists():
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            return super().parts()
+
+    return FakeFullDisk
+
+
+def test_a_disk_that_is_full_for_a_while_costs_time_and_nothing_else(tmp_path, sample_archive, monkeypatch):
+    shutil.copy(sample_archive / "clips" / "market.webm", tmp_path / "market.webm")
+    room = tmp_path / "room"
+    monkeypatch.setattr(batch_job, "Ledger", fake_full_disk(room))
+    monkeypatch.setattr(batch_job, "PAUSES_S", (0.01,))
+
+    class FakeTidyAdmin(SilentFeedback):
+        def warning(self, message: str) -> None:
+            if "passing reason" in message:
+                room.touch()
+
+    summary = run_job(settings(tmp_path, tmp_path / "out"), FakeTidyAdmin())
+    assert (summary.media_done, summary.transient, summary.error_rows) == (1, 0, 0)
+    assert verify(Store(str(tmp_path / "out"))).problems == ()
+
+
+def test_a_disk_that_stays_full_leaves_the_shards_to_the_next_run(tmp_path, sample_archive, monkeypatch):
+    shutil.copy(sample_archive / "clips" / "market.webm", tmp_path / "market.webm")
+    monkeypatch.setattr(batch_job, "Ledger", fake_full_disk(tmp_path / "room"))
+    monkeypatch.setattr(batch_job, "PAUSES_S", ())
+    full = run_job(settings(tmp_path, tmp_path / "out"), SilentFeedback())
+    assert full.shards_done == 0
+    assert full.transient == full.shards
+    assert all(kind == "store" and "No space left" in detail for _, kind, detail in full.errors)
+    monkeypatch.undo()
+    rest = run_job(settings(tmp_path, tmp_path / "out"), SilentFeedback())
+    assert (rest.media_done, rest.transient) == (1, 0)
+    assert verify(Store(str(tmp_path / "out"))).problems == ()
+
+
+def test_a_film_gets_one_language_though_its_first_shard_is_silent(tmp_path, sample_archive):
+    """With a checkpoint that declares several languages, the shards wait for the first that tells."""
+    model = tmp_path / "model"
+    shutil.copytree(EMBEDDED_FOLDER, model)
+    declared = json.loads((model / "voxtral_b200.json").read_text())
+    declared |= {"demo_model": False, "languages": ["tr", "fr", "en", "de"]}
+    (model / "voxtral_b200.json").write_text(json.dumps(declared))
+    spoken = decode(str(sample_archive / "clips" / "haberler.mp3"), 0, 0.0, 60.0, MediaLimits())
+    media = tmp_path / "media"
+    samples = np.concatenate([np.zeros(10 * 16_000, np.float32), spoken / np.float32(32768)])
+    write(media / "film.wav", samples, Container("wav", "pcm_s16le", 16_000))
+    chosen = settings(media, tmp_path / "out", source=None, model=str(model))
+    summary = run_job(chosen, SilentFeedback())
+    assert summary.media_done == 1
+    assert summary.shards >= 3
+    parts = PartStore(Store(str(tmp_path / "out")), summary.fingerprint)
+    plan = plan_job(chosen, SilentFeedback())
+    sources = [part.source for part in parts.read_medium(plan.media[0].id)]
+    assert sources == ["und"] + ["tr"] * (summary.shards - 1)

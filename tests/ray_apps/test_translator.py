@@ -118,6 +118,14 @@ def test_a_language_that_nobody_named_is_identified_from_the_first_transcripts()
     assert engine.requests[0].tasks == (Transcribe(None),)
 
 
+def test_windows_that_tell_no_language_are_taken_for_the_fallbacks_and_say_so():
+    engine = FakeEngine(lambda task, request: "...", languages=frozenset({"fr", "de"}), demo_model=False)
+    actor = VoxtralTranslator(TranslatorSettings(model=None, fallback_source="de"), engine)
+    result = asyncio.run(actor.translate([window()], "auto", ("fr",), "m/00000"))
+    assert result.source == "und"
+    assert result.windows[0].source.language == "de"
+
+
 def test_a_row_becomes_a_part():
     actor, _ = translator(good, fingerprint="f" * 16)
     table = pa.Table.from_pylist([shard_row((window(),)).encode()])
