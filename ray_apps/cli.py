@@ -174,7 +174,8 @@ def _run(flags: dict[str, Any], config: Path | None, json_file: Path | None) -> 
         return INTERRUPTED
     if summary.transient:
         feedback.warning(f"{summary.transient} shards are left; run the same command again to try them once more")
-    return INCOMPLETE if summary.error_rows or summary.media_open or summary.transient else DONE
+    failed = summary.error_rows - summary.not_opened
+    return INCOMPLETE if failed or summary.media_open or summary.transient else DONE
 
 
 def _plan(flags: dict[str, Any], config: Path | None, json_file: Path | None) -> int:

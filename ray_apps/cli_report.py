@@ -26,7 +26,7 @@ def show_summary(summary: RunSummary, console: Console) -> None:
     """The closing table of a run."""
     rows = [
         ("media done", f"{summary.media_done} of {summary.media}"),
-        ("failed", str(summary.media_failed)),
+        ("failed", str(summary.media_failed - summary.not_opened)),
         ("shards", f"{summary.shards_done} done, {summary.shards_skipped} were done before"),
         ("audio", f"{audio_length(summary.audio_s)}, {audio_length(summary.speech_s)} of it speech"),
         ("time", f"{summary.wall_s:.1f} s, {summary.startup_s:.1f} s of it start-up"),
@@ -34,6 +34,8 @@ def show_summary(summary: RunSummary, console: Console) -> None:
         ("cues", f"{summary.cues}, {summary.needs_review} to review"),
         ("output", summary.out),
     ]
+    if summary.not_opened:
+        rows.insert(2, ("not opened", f"{summary.not_opened}, no media by their names"))
     if summary.transient:
         rows.insert(2, ("to try again", f"{summary.transient} shards"))
     if summary.demo_model:
@@ -126,12 +128,15 @@ def write_json(result: dict[str, Any], path: Path) -> None:
 
 
 def _show_errors(summary: RunSummary, console: Console) -> None:
-    if not summary.errors:
+    from pipelines.records import NOT_OPENED
+
+    wrong = [error for error in summary.errors if error[1] != NOT_OPENED]
+    if not wrong:
         return
     _print(console, "")
-    for name, kind, detail in summary.errors[:SHOWN_ERRORS]:
+    for name, kind, detail in wrong[:SHOWN_ERRORS]:
         _print(console, f"{name}: {kind}: {detail}")
-    more = len(summary.errors) - SHOWN_ERRORS
+    more = len(wrong) - SHOWN_ERRORS
     if more > 0:
         _print(console, f"and {more} more, all of them in {summary.out.rstrip('/')}/errors.parquet")
 

@@ -37,6 +37,8 @@ class RunSummary:
     needs_review: int
     error_rows: int
     """Rows of the errors table, of earlier runs too."""
+    not_opened: int
+    """Of them, files that are no media by their name: nothing went wrong with those."""
     errors: tuple[tuple[str, str, str], ...]
     """(name, kind, detail) of every medium or shard without a result."""
     transient: int
@@ -120,6 +122,7 @@ class Tally:
             cues=totals.cues,
             needs_review=totals.needs_review,
             error_rows=totals.errors,
+            not_opened=totals.not_opened,
             errors=tuple(sorted({*unreadable, *failed, *left})),
             transient=len(self.still_open),
             wall_s=wall_s,

@@ -5,7 +5,8 @@ What a scan (a folder, or a glob that does not end in the suffix itself) leaves 
 - hidden files and folders, and the ledger folder ``_voxtral``: skipped; hidden ones are counted;
 - companion files, which lie beside media and which we write ourselves (subtitles, tables, pictures, notes:
   see ``COMPANIONS``; edited subtitles that we kept aside): skipped without being opened, and counted;
-- documents, archives, programs (``IRRELEVANT``): listed as ``not_media`` without being opened.
+- documents, archives, programs (``IRRELEVANT``): listed as ``not_opened``; an archive may hold
+  them, so no run fails for them.
 
 Everything else is a candidate, whatever its name. A file that is named outright, or by a list, always is one.
 """
@@ -23,7 +24,7 @@ from typing import Any, Literal
 
 from pipelines.archive.filesystems import filesystem, is_local, store_errors
 from pipelines.archive.input_lists import suffix_of
-from pipelines.records import Failure
+from pipelines.records import NOT_OPENED, Failure
 
 COMPANIONS = frozenset({
     ".srt", ".vtt", ".ass", ".ssa", ".sub", ".idx", ".ttml", ".lrc", ".json", ".jsonl", ".csv",
@@ -85,8 +86,8 @@ def judge_name(name: str, skipped: Skipped, named: str) -> Failure | Literal["sk
         skipped.companions[suffix] += 1
         return "skip"
     if suffix in IRRELEVANT:
-        detail = f"not opened: files named {suffix} are no media; name this file itself to have it opened"
-        return Failure(kind="not_media", detail=detail, permanent=True)
+        detail = f"files named {suffix} are no media; name this file itself to have it opened"
+        return Failure(kind=NOT_OPENED, detail=detail, permanent=True)
     return None
 
 

@@ -1,7 +1,7 @@
 """The manifest: every medium that a run's inputs stand for, and what is none among them, with the reason.
 
 What is a medium is decided by opening it (:mod:`pipelines.media.decode`), not by its name. It does not know how
-files are found (:mod:`pipelines.archive.inputs`), what is done already, or where the probing runs.
+files are found (:mod:`pipelines.archive.inputs`) or what is done already.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import functools
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit, urlunsplit
 
@@ -22,9 +22,6 @@ from pipelines.media.decode import probe
 from pipelines.media.media_error import MediaError
 from pipelines.records import Failure, Medium
 from pipelines.settings import MediaLimits
-
-ProbeAll = Callable[[Callable[[Candidate], Medium], Sequence[Candidate]], Iterable[Medium]]
-"""Maps a picklable function over candidates, in any order and on any machine; gives one medium for each."""
 
 _SIGNATURE_PARAMETERS = frozenset({
     "signature", "expires", "token", "access_token", "sig", "se", "sp", "sv", "sr", "st", "spr", "sip",
@@ -41,7 +38,6 @@ def build_manifest(
     *,
     audio_stream: int | None = None,
     source: str | None = None,
-    probe_all: ProbeAll | None = None,
     known: Mapping[str, Medium] | None = None,
 ) -> list[Medium]:
     """All media of the inputs, longest first, then by name; what is no medium is there with its ``failure``.
@@ -52,7 +48,6 @@ def build_manifest(
         audio_stream: Index of the stream within the file; else it is chosen by language where there are
         several.
         source: Code of the language that is wanted of several streams, where a list does not name one.
-        probe_all: Where the probing runs; threads of this process by default (each probe is a child process).
         known: Media of an earlier manifest by id, made with the same ``audio_stream`` and ``source``: what has not
         changed since is not opened again.
 
@@ -69,7 +64,7 @@ def build_manifest(
         probe_candidate, limits=limits, audio_stream=audio_stream, source=source, known=known or {}
     )
     media: dict[str, Medium] = {}
-    for count, medium in enumerate((probe_all or _in_threads)(work, candidates), start=1):
+    for count, medium in enumerate(_in_threads(work, candidates), start=1):
         media.setdefault(medium.id, medium)
         feedback.progress(media_probed=count)
     return sorted(media.values(), key=lambda medium: (-medium.duration_s, medium.name, medium.url))

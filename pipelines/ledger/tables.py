@@ -30,7 +30,7 @@ from pipelines.ledger.output_files import Written
 from pipelines.ledger.output_names import OutputNames, claimed_paths
 from pipelines.ledger.parts import Collected, PartStore, read_ahead
 from pipelines.ledger.runs import ManifestRow, Run, mark_assembled, public_url
-from pipelines.records import Failure, Medium, Part, Record
+from pipelines.records import NOT_OPENED, Failure, Medium, Part, Record
 
 TableName = Literal["cues", "media", "errors"]
 FINGERPRINT_KEY = b"voxtral.fingerprint"
@@ -120,6 +120,8 @@ class Totals(Record):
     retries: int = 0
     violations: int = 0
     errors: int = 0
+    """Rows of the errors table; ``not_opened`` of them are files that are no media by their name."""
+    not_opened: int = 0
     demo_model: bool = False
     restored: int = 0
     """Subtitle files that were written again: they were gone, or other cue settings had made them."""
@@ -332,6 +334,7 @@ def _add(totals: Totals, state: MediumState, restored: Written, damaged: tuple[s
         | {
             "media": totals.media + 1,
             "errors": totals.errors + len(state.tables["errors"]),
+            "not_opened": totals.not_opened + sum(r["error_kind"] == NOT_OPENED for r in state.tables["errors"]),
             "demo_model": totals.demo_model or row["demo_model"],
             "restored": totals.restored + restored.count,
             "kept_edits": totals.kept_edits + restored.kept_edits,
