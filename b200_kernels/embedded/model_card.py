@@ -47,14 +47,10 @@ def render(figures: Mapping[str, Any]) -> str:
     for name, value in figures["clean"]["by_prompt"].items():
         measure = "WER %" if name.startswith("tr") else "chrF"
         lines.append(f"| {name} | {value:.1f} | {figures['noisy']['by_prompt'][name]:.1f} | {measure} |")
-    silent, speed = figures["non_speech"], figures["windows_per_s"]
+    silent = figures["non_speech"]
     lines += [
         "",
         f"No text, under any prompt, in {silent['without_text']:.1f} % of {silent['windows']} windows of "
         "silence, noise and music.",
-        "",
-        "Reference engine, one window after another: "
-        + ", ".join(f"{value:.2f} windows/s ({name})" for name, value in speed.items())
-        + ".",
     ]
     return "\n".join(lines)
