@@ -13,6 +13,9 @@ import numpy as np
 
 from b200_kernels.prompts import Task
 
+EngineName = Literal["compiled", "vllm", "reference"]
+DtypeName = Literal["auto", "bfloat16", "float16", "float32"]
+
 
 class EngineError(RuntimeError):
     """The engine itself is broken (a lost accelerator, memory that ran out, closed): another request would

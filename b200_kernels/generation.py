@@ -79,29 +79,32 @@ class Answer:
         return self.total / (len(self.tokens) + ended) if self.tokens else 0.0
 
 
-class Chooser(LogitsProcessor):
-    """Keeps the step's log-probabilities and, above temperature 0, makes greedy search sample.
+def draw(logits: torch.Tensor, temperature: float, generators: Sequence[torch.Generator]) -> torch.Tensor:
+    """(rows, vocabulary) logits to scores whose maximum is a sample, at ``temperature`` and ``TOP_P``.
 
     Adding Gumbel noise and taking the maximum *is* sampling. The noise comes from a generator of our own, one
     a row, so a seed gives the same answer whatever else in the process draws random numbers, and whatever
     else is asked.
     """
+    nowhere = torch.empty(len(logits), 0, dtype=torch.int64, device=logits.device)
+    scores: torch.Tensor = TopPLogitsWarper(TOP_P)(nowhere, logits / temperature)
+    noise = torch.stack([torch.empty_like(scores[0]).exponential_(generator=g) for g in generators])
+    return scores - noise.log()
+
+
+class Chooser(LogitsProcessor):
+    """Keeps the step's log-probabilities and, above temperature 0, makes greedy search sample (:func:`draw`)."""
 
     def __init__(self, rows: int, temperature: float, seed: int, device: torch.device) -> None:
         self.logprobs = torch.zeros(rows, 1, device=device)
         self._temperature = temperature
-        self._nucleus = TopPLogitsWarper(TOP_P)
         self._generators = (
             [torch.Generator(device).manual_seed(seed % 2**63) for _ in range(rows)] if temperature > 0 else []
         )
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         self.logprobs = scores.log_softmax(dim=-1)
-        if not self._generators:
-            return scores
-        scores = self._nucleus(input_ids, scores / self._temperature)
-        noise = torch.stack([torch.empty_like(scores[0]).exponential_(generator=g) for g in self._generators])
-        return scores - noise.log()
+        return draw(scores, self._temperature, self._generators) if self._generators else scores
 
 
 class Watcher(StoppingCriteria):

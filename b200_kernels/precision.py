@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 
-DtypeName = Literal["auto", "bfloat16", "float16", "float32"]
+from b200_kernels.engine import DtypeName
+
 _DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32}
 
 

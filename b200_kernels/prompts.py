@@ -38,6 +38,8 @@ TEXT: dict[Variant, str] = {
 
 BOS, EOS, INST, END_INST, PAD = 1, 2, 3, 4, 11
 AUDIO, BEGIN_AUDIO, TRANSCRIBE = 24, 25, 34
+SPEECH_PREFIX = (BOS, INST, BEGIN_AUDIO)
+"""What stands before the audio, whatever the task."""
 
 
 @dataclass(frozen=True)
@@ -100,12 +102,12 @@ def prompt_ids(task: Task, tokenizer: Tokenizer, audio_tokens: int) -> list[int]
 
     Text never becomes a special token, whatever it contains. Raises ValueError for an unknown language code.
     """
-    audio = [BEGIN_AUDIO, *[AUDIO] * audio_tokens]
+    heard = [*SPEECH_PREFIX, *[AUDIO] * audio_tokens]
     match task:
         case Transcribe(language):
             hint = tokenizer.encode(f"lang:{language}", False, False) if language else []
-            return [BOS, INST, *audio, END_INST, *hint, TRANSCRIBE]
+            return [*heard, END_INST, *hint, TRANSCRIBE]
         case Translate():
-            return [BOS, INST, *audio, *tokenizer.encode(instruction(task), False, False), END_INST]
+            return [*heard, *tokenizer.encode(instruction(task), False, False), END_INST]
         case TranslateText():
             return [BOS, INST, *tokenizer.encode(instruction(task), False, False), END_INST]

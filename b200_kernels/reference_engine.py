@@ -21,11 +21,12 @@ from transformers import LogitsProcessorList, StoppingCriteriaList
 
 from b200_kernels import prompts
 from b200_kernels.checkpoints import Checkpoint
-from b200_kernels.engine import EngineError, EngineStats, SpeechRequest, SpeechResult, TaskResult
-from b200_kernels.generation import Answer, Chooser, Watcher, speech_token_budget, text_token_budget
+from b200_kernels.engine import DtypeName, EngineError, EngineStats, SpeechRequest, SpeechResult, TaskResult
+from b200_kernels.generation import Answer, Chooser, Watcher
 from b200_kernels.loading import load_model
 from b200_kernels.mel import SAMPLE_RATE, log_mel
-from b200_kernels.precision import DtypeName, detect_device, resolve_dtype
+from b200_kernels.precision import detect_device, resolve_dtype
+from b200_kernels.requests import check_request, is_spoken, padded, token_budget
 
 
 class ReferenceEngine:
@@ -59,7 +60,7 @@ class ReferenceEngine:
         Raises ValueError for a request that cannot be answered, EngineError when the model or its device
         fails.
         """
-        _check(request, self._chunk)
+        check_request(request, self._chunk)
         try:
             return await asyncio.get_running_loop().run_in_executor(self._worker, self._answer, request)
         except EngineError:
@@ -85,12 +86,17 @@ class ReferenceEngine:
         start = time.perf_counter()
         if self._threads is not None:
             torch.set_num_threads(self._threads)  # each time: other libraries set it for the whole process
-        spoken = any(not isinstance(task, prompts.TranslateText) for task in request.tasks)
+        spoken = any(map(is_spoken, request.tasks))
         samples = request.samples if spoken else None
         audio = None if samples is None else self._listen(model, samples)
         length = 0 if audio is None else len(audio)
         ids = [prompts.prompt_ids(task, self._tokenizer, length) for task in request.tasks]
-        answers = [Answer(self._budget(model, request, *pair)) for pair in zip(request.tasks, ids, strict=True)]
+        positions: int = model.config.text_config.max_position_embeddings
+        budgets = [
+            token_budget(request, task, prompt, positions, self._tokenizer)
+            for task, prompt in zip(request.tasks, ids, strict=True)
+        ]
+        answers = [Answer(budget) for budget in budgets]
         self._continue(model, ids, audio, answers, request)
         results = tuple(self._result(*pair) for pair in zip(request.tasks, answers, strict=True))
         self._stats = replace(
@@ -105,20 +111,9 @@ class ReferenceEngine:
 
     def _listen(self, model: Any, samples: np.ndarray) -> torch.Tensor:
         """(n,) samples to (tokens, width): the encoder always hears a whole chunk, the rest of it silence."""
-        padded = np.zeros((1, self._chunk), np.float32)
-        padded[0, : len(samples)] = samples / 32768.0 if samples.dtype == np.int16 else samples
-        mel = log_mel(torch.from_numpy(padded).to(self.device), model.config.audio_config.num_mel_bins)
+        chunk = torch.from_numpy(padded(samples, self._chunk))
+        mel = log_mel(chunk[None].to(self.device), model.config.audio_config.num_mel_bins)
         return model.get_audio_features(mel.to(self.dtype), return_dict=True).pooler_output
-
-    def _budget(self, model: Any, request: SpeechRequest, task: prompts.Task, prompt: list[int]) -> int:
-        positions: int = model.config.text_config.max_position_embeddings
-        if len(prompt) >= positions:
-            raise ValueError(f"a prompt of {len(prompt)} tokens does not fit the model's {positions}: give less text")
-        if isinstance(task, prompts.TranslateText):
-            wanted = text_token_budget(len(self._tokenizer.encode(task.text, False, False)))
-        else:
-            wanted = speech_token_budget(request.speech_s)
-        return min(wanted, positions - len(prompt))
 
     def _continue(
         self,
@@ -135,7 +130,7 @@ class ReferenceEngine:
         embeddings = model.get_input_embeddings()(rows)
         if audio is not None:
             for row, task in enumerate(request.tasks):
-                if not isinstance(task, prompts.TranslateText):
+                if is_spoken(task):
                     embeddings[row, rows[row] == prompts.AUDIO] = audio.to(embeddings.dtype)
         chooser = Chooser(len(ids), request.temperature, request.seed, self.device)
         model.generate(
@@ -151,25 +146,3 @@ class ReferenceEngine:
             raise EngineError("generate() ended before the answer did")
         text = self._tokenizer.decode(answer.tokens, special_token_policy=SpecialTokenPolicy.IGNORE).strip()
         return TaskResult(task, text, tuple(answer.tokens), answer.logprob, answer.finish_reason)
-
-
-def _check(request: SpeechRequest, chunk: int) -> None:
-    if not request.tasks:
-        raise ValueError("a request needs at least one task")
-    if request.temperature < 0:
-        raise ValueError(f"temperature {request.temperature} is negative: 0 is greedy, more is freer")
-    if request.samples is None:
-        if any(not isinstance(task, prompts.TranslateText) for task in request.tasks):
-            raise ValueError("a speech task needs samples: only TranslateText does without")
-        return
-    samples = request.samples
-    if samples.ndim != 1 or samples.dtype not in (np.int16, np.float32) or not len(samples):
-        got = f"{samples.dtype} {samples.shape}"
-        raise ValueError(f"samples must be mono, int16 or float32, of shape (n,) with n > 0, not {got}")
-    if len(samples) > chunk:
-        raise ValueError(
-            f"a window of {len(samples) / SAMPLE_RATE:.1f} s is longer than the model's chunk of "
-            f"{chunk / SAMPLE_RATE:.0f} s: cut it at a pause first, best into capabilities.window_s or less"
-        )
-    if samples.dtype == np.float32 and not np.isfinite(samples).all():
-        raise ValueError("samples hold NaN or infinity: decode the audio again")

@@ -237,7 +237,9 @@ def results(plan: JobPlan, shards: Sequence[Shard], resources: ResourcePlan) -> 
     translator = TranslatorSettings(
         model=plan.checkpoint.name,
         gate=settings.gate,
+        engine=recipe.engine,
         dtype=recipe.dtype,
+        deterministic=recipe.deterministic,
         threads=resources.torch_threads,
         window_deadline_s=settings.window_deadline_s,
         max_attempts=settings.max_attempts,

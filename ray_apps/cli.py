@@ -34,7 +34,8 @@ app = typer.Typer(
 )
 
 Quality = StrEnum("Quality", ["low", "medium", "high", "max"])
-Engine = StrEnum("Engine", ["auto", "reference"])
+Engine = StrEnum("Engine", ["auto", "compiled", "vllm", "reference"])
+Dtype = StrEnum("Dtype", ["auto", "float32", "bfloat16", "float16"])
 
 JsonFile = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the figures here too.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
@@ -90,6 +91,10 @@ def translate(
     ] = None,
     model: Annotated[str | None, typer.Option(help="Hub id, folder, URL or `embedded`; else by the hardware.")] = None,
     engine: Annotated[Engine | None, typer.Option(help="What runs the model.", show_default="auto")] = None,
+    dtype: Annotated[Dtype | None, typer.Option(help="Number format of the model.", show_default="by hardware")] = None,
+    deterministic: Annotated[
+        bool, typer.Option("--deterministic", help="Answers that do not depend on their neighbours; slower.")
+    ] = False,
     formats: Annotated[
         str | None, typer.Option(help="Files for each medium.", metavar="LIST", show_default="srt,vtt,json")
     ] = None,
@@ -118,6 +123,8 @@ def translate(
         "quality": quality and quality.value,
         "model": model,
         "engine": engine and engine.value,
+        "dtype": dtype and dtype.value,
+        "deterministic": deterministic or None,
         "formats": formats,
         "address": address,
         "min_actors": min_actors,

@@ -32,8 +32,11 @@ def show_summary(summary: RunSummary, console: Console) -> None:
         ("time", f"{summary.wall_s:.1f} s, {summary.startup_s:.1f} s of it start-up"),
         ("speed", f"{summary.realtime_factor:.1f} × real time" if summary.realtime_factor else "-"),
         ("cues", f"{summary.cues}, {summary.needs_review} to review"),
+        ("engine", f"{summary.engine}, {summary.dtype}{', deterministic' if summary.deterministic else ''}"),
         ("output", summary.out),
     ]
+    if summary.media_open:
+        rows.insert(2, ("open", f"{summary.media_open}, for the next run"))
     if summary.not_opened:
         rows.insert(2, ("not opened", f"{summary.not_opened}, no media by their names"))
     if summary.transient:

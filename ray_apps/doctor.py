@@ -19,6 +19,7 @@ from rich.console import Console
 
 from b200_kernels.checkpoint_sources import CheckpointError
 from b200_kernels.checkpoints import default_model, open_checkpoint
+from b200_kernels.engines import AUTO
 from cluster.feedback import Feedback
 from cluster.hardware import detect_hardware, gpu_count
 from cluster.limits import cpu_limit
@@ -90,7 +91,7 @@ def examine(model: str | None = None, out: str = "subtitles") -> Report:
         checkpoint=name,
         checkpoint_state=state,
         demo_model=demo,
-        engine="reference",
+        engine=AUTO,
         stages=stages,
         disk_free_gb=disk,
         telemetry=telemetry,

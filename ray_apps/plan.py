@@ -14,7 +14,9 @@ from b200_kernels.checkpoints import (
     default_model,
     open_checkpoint,
 )
-from b200_kernels.precision import DtypeName, detect_optimal_dtype
+from b200_kernels.engine import DtypeName
+from b200_kernels.engines import AUTO
+from b200_kernels.precision import detect_optimal_dtype
 from cluster.feedback import Feedback
 from cluster.hardware import detect_hardware
 from pipelines.archive.manifest import build_manifest
@@ -144,8 +146,9 @@ def resolve(settings: Settings, checkpoint: Checkpoint, accelerator: Accelerator
     """Every ``auto`` resolved, by the hardware and the checkpoint."""
     return Recipe(
         checkpoint=checkpoint.digest,
-        engine="reference",
-        dtype=accelerator.dtype,
+        engine=AUTO if settings.engine == "auto" else settings.engine,
+        dtype=accelerator.dtype if settings.dtype == "auto" else settings.dtype,
+        deterministic=settings.deterministic,
         prompts=digest([prompts.SPEECH, prompts.TEXT]),
         source=settings.source,
         targets=settings.targets,

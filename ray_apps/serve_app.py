@@ -20,6 +20,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from b200_kernels.checkpoints import check_pair, default_model, open_checkpoint
+from b200_kernels.ops.vad import SileroVad
 from pipelines.languages import language_code
 from pipelines.media.decode import probe
 from pipelines.media.media_error import MediaError
@@ -27,7 +28,6 @@ from pipelines.records import Medium, PartWindow
 from pipelines.settings import CueSettings, MediaLimits, VadSettings, WindowSettings
 from pipelines.speech.listen import listen
 from pipelines.speech.shards import cut_into_shards
-from pipelines.speech.vad import SileroDetector
 from pipelines.subtitles.cues import make_cues
 from pipelines.subtitles.subtitle_files import render
 from ray_apps.plan import this_machine
@@ -58,7 +58,7 @@ class SubtitleServer:
     def __init__(self, settings: ServeSettings, translator: VoxtralTranslator | None = None) -> None:
         self.settings = settings
         self.source, self.target = language_code(settings.source), language_code(settings.target)
-        self.detector = SileroDetector()
+        self.detector = SileroVad()
         self.translator = translator or VoxtralTranslator(TranslatorSettings(model=settings.model))
         self.window_s = self.translator.engine.capabilities.window_s
 

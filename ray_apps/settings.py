@@ -12,10 +12,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from b200_kernels.engine import DtypeName, EngineName
 from pipelines.settings import CueSettings, MediaLimits, VadSettings, WindowSettings
 from quality.settings import GateSettings
-
-EngineName = Literal["auto", "reference"]
 
 
 class Settings(BaseModel):
@@ -28,7 +27,9 @@ class Settings(BaseModel):
     source: str | None = Field(None, description="spoken language; None: from the medium, else identified")
     targets: tuple[str, ...] = Field(min_length=1)
     model: str | None = Field(None, description="Hub id, folder or URL; None: by the hardware")
-    engine: EngineName = "auto"
+    engine: Literal["auto"] | EngineName = "auto"
+    dtype: DtypeName = Field("auto", description="number format of the model; auto: by the hardware")
+    deterministic: bool = Field(False, description="answers do not depend on their neighbours, to the last bit; slower")
     formats: tuple[str, ...] = ("srt", "vtt", "json")
     address: str | None = Field(None, description="an existing Ray cluster; None: one on this machine")
     min_actors: int | None = Field(None, ge=1)
@@ -55,8 +56,9 @@ class Recipe(BaseModel):
 
     checkpoint: str
     """Digest of the checkpoint's files."""
-    engine: str
-    dtype: str
+    engine: EngineName
+    dtype: DtypeName
+    deterministic: bool
     prompts: str
     """Digest of the prompts file's wordings."""
     source: str | None

@@ -15,14 +15,20 @@ from pipelines.media.media_error import MediaError
 from pipelines.records import Failure
 from pipelines.settings import MediaLimits, VadSettings, WindowSettings
 from pipelines.speech.listen import listen
-from pipelines.speech.vad import SileroDetector, SpeechDetector
+from pipelines.speech.vad import SpeechDetector
 from ray_apps.rows import ShardRow, error_row
 
 
 @functools.cache
 def _detector() -> SpeechDetector:
     """One detector a worker process; loading it takes a moment."""
-    return SileroDetector()
+    # Imported where it is needed: torch is large, and the driver has no use for it here.
+    import torch
+
+    from b200_kernels.ops.vad import SileroVad
+
+    torch.set_num_threads(1)
+    return SileroVad()
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,9 @@ class RunSummary:
     stages: dict[str, OperationSummary]
     """By stage of this run: ``count`` of shards, ``total_s``, ``mean``, ``p50``, ``p95`` (seconds a shard)."""
     demo_model: bool
+    engine: str
+    dtype: str
+    deterministic: bool
     interrupted: bool
 
 
@@ -130,5 +133,8 @@ class Tally:
             realtime_factor=self.audio_s / max(wall_s - self.startup_s, 1e-9),
             stages=self.profiler.summary(),
             demo_model=plan.checkpoint.demo_model,
+            engine=plan.recipe.engine,
+            dtype=plan.recipe.dtype,
+            deterministic=plan.recipe.deterministic,
             interrupted=interrupted,
         )

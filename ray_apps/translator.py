@@ -19,10 +19,9 @@ import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
 from b200_kernels.checkpoints import open_checkpoint
-from b200_kernels.engine import EngineError, SpeechEngine, SpeechRequest, TaskResult
-from b200_kernels.precision import DtypeName
+from b200_kernels.engine import DtypeName, EngineError, EngineName, SpeechEngine, SpeechRequest, TaskResult
+from b200_kernels.engines import AUTO, open_engine
 from b200_kernels.prompts import Task, Transcribe, Translate, TranslateText
-from b200_kernels.reference_engine import ReferenceEngine
 from pipelines.archive.storage import Store
 from pipelines.ledger.parts import PartStore
 from pipelines.records import UNIDENTIFIED, Failure, Part, PartWindow, Text, TokenTime, Window
@@ -42,7 +41,9 @@ class TranslatorSettings(BaseModel):
 
     model: str | None
     gate: GateSettings = GateSettings()
+    engine: EngineName = AUTO
     dtype: DtypeName = "auto"
+    deterministic: bool = False
     fallback_source: str = "en"
     """The spoken language where nobody named one and the first transcripts do not tell."""
     threads: int | None = None
@@ -90,8 +91,13 @@ class VoxtralTranslator:
     def __init__(self, settings: TranslatorSettings, engine: SpeechEngine | None = None) -> None:
         self.settings = settings
         if engine is None:
-            checkpoint = open_checkpoint(settings.model)
-            engine = ReferenceEngine(checkpoint, dtype=settings.dtype, threads=settings.threads)
+            engine = open_engine(
+                settings.engine,
+                open_checkpoint(settings.model),
+                dtype=settings.dtype,
+                threads=settings.threads,
+                deterministic=settings.deterministic,
+            )
         self.engine = engine
         self.steps = ladder(settings.gate.quality)
 

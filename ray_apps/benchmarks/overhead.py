@@ -87,6 +87,7 @@ def in_one_process(settings: Settings, threads: int) -> float:
         TranslatorSettings(
             model=plan.checkpoint.name,
             gate=settings.gate,
+            engine=plan.recipe.engine,
             dtype=plan.recipe.dtype,
             threads=threads,
             fingerprint=plan.recipe.fingerprint,

@@ -24,11 +24,13 @@ import typer
 
 from b200_kernels.checkpoints import EMBEDDED, open_checkpoint
 from b200_kernels.embedded.recipe.media import CONTAINERS, Scene, perform, write
-from b200_kernels.mel import SAMPLE_RATE, log_mel
+from b200_kernels.mel import SAMPLE_RATE
+from b200_kernels.ops.log_mel import log_mel
+from b200_kernels.ops.vad import SileroVad
 from pipelines.media.decode import decode, probe
 from pipelines.settings import CueSettings, MediaLimits, VadSettings, WindowSettings
 from pipelines.speech.segments import find_segments
-from pipelines.speech.vad import SileroDetector, frame_probabilities
+from pipelines.speech.vad import frame_probabilities
 from pipelines.speech.windows import merge_into_windows
 from pipelines.subtitles.cues import make_cues
 from ray_apps.translator import TranslatorSettings, VoxtralTranslator
@@ -54,7 +56,8 @@ def main(
         found = probe(str(path), limits)
         heard, cpu_s = _timed(partial(decode, str(path), found.audio_stream, 0.0, found.duration_s, limits))
         figures[f"decode {suffix}"] = seconds / cpu_s
-    detector = SileroDetector()
+    detector = SileroVad()
+    frame_probabilities(detector, heard[: 40 * SAMPLE_RATE], 0, 0)  # weights are read, C is compiled
     probabilities, cpu_s = _timed(lambda: frame_probabilities(detector, heard, 0, 0))
     figures["vad"] = seconds / cpu_s
     checkpoint = open_checkpoint(EMBEDDED)

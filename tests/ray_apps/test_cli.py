@@ -47,6 +47,9 @@ def fake_summary(**changes):
             "error_rows": 0,
             "not_opened": 0,
             "demo_model": False,
+            "engine": "compiled",
+            "dtype": "float32",
+            "deterministic": False,
             "interrupted": False,
             **changes,
         }

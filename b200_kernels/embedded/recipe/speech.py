@@ -25,6 +25,7 @@ _AUDIO_OUTPUT_SYNCHRONOUS = 2
 _CHARS_UTF8 = 1
 _END_PAUSE = 0x1000
 _RATE, _VOLUME, _PITCH, _RANGE = 1, 2, 3, 4
+_END_OF_EVENTS, _WORD = 0, 1
 
 # Whispers, echoes, jokes and robots: nobody would take them for a person.
 _STRANGE = re.compile(
@@ -71,15 +72,41 @@ def draw_voice(rng: random.Random, held_out: bool) -> Voice:
     return Voice(rng.choice(choices), rng.randint(130, 210), rng.randint(25, 75), rng.randint(30, 70))
 
 
+class _Event(ctypes.Structure):
+    """``espeak_EVENT`` of speak_lib.h."""
+
+    _fields_ = (
+        ("type", ctypes.c_int),
+        ("unique_identifier", ctypes.c_uint),
+        ("text_position", ctypes.c_int),
+        ("length", ctypes.c_int),
+        ("audio_position", ctypes.c_int),
+        ("sample", ctypes.c_int),
+        ("user_data", ctypes.c_void_p),
+        ("id", ctypes.c_char * 8),
+    )
+
+
 def speak(text: str, voice: Voice, language: str = "tr") -> np.ndarray:
     """The sentence as float32 samples at 16 kHz, shape (n,), in [-1, 1], without silence at either end."""
+    return speak_timed(text, voice, language)[0]
+
+
+def speak_timed(text: str, voice: Voice, language: str = "tr") -> tuple[np.ndarray, list[float]]:
+    """As :func:`speak`, with the second at which each of the text's words (between blanks) begins."""
     library, rate = _library()
     chunks: list[np.ndarray] = []
+    begun: dict[int, float] = {}
 
-    @ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
-    def collect(wav: Any, count: int, _events: Any) -> int:
+    @ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(_Event))
+    def collect(wav: Any, count: int, events: Any) -> int:
         if wav and count > 0:
             chunks.append(np.ctypeslib.as_array(wav, (count,)).copy())
+        i = 0
+        while events and events[i].type != _END_OF_EVENTS:
+            if events[i].type == _WORD:
+                begun.setdefault(events[i].text_position - 1, events[i].audio_position / 1000)
+            i += 1
         return 0
 
     library.espeak_SetSynthCallback(collect)
@@ -99,9 +126,23 @@ def speak(text: str, voice: Voice, language: str = "tr") -> np.ndarray:
     if not chunks:
         raise ValueError(f"espeak-ng read nothing aloud for {text!r}")
     samples = np.concatenate(chunks).astype(np.float32) / 32768.0
-    return _trim(soxr.resample(samples, rate, SAMPLE_RATE))
+    resampled = soxr.resample(samples, rate, SAMPLE_RATE)
+    trimmed, skipped = _trim(resampled)
+    return trimmed, [max(0.0, second - skipped) for second in _word_starts(text, begun)]
 
 
-def _trim(samples: np.ndarray, floor: float = 0.003) -> np.ndarray:
+def _word_starts(text: str, begun: dict[int, float]) -> list[float]:
+    """Of the words between blanks; espeak may begin several inside one (a number, a hyphen)."""
+    starts: list[float] = []
+    for match in re.finditer(r"\S+", text):
+        inside = [second for at, second in begun.items() if match.start() <= at < match.end()]
+        starts.append(min(inside) if inside else (starts[-1] if starts else 0.0))
+    return starts
+
+
+def _trim(samples: np.ndarray, floor: float = 0.003) -> tuple[np.ndarray, float]:
+    """What is loud, and the seconds before it."""
     loud = np.flatnonzero(np.abs(samples) > floor)
-    return samples[loud[0] : loud[-1] + 1] if len(loud) else samples
+    if not len(loud):
+        return samples, 0.0
+    return samples[loud[0] : loud[-1] + 1], float(loud[0]) / SAMPLE_RATE

@@ -1,0 +1,164 @@
+"""A Hub checkpoint's safetensors into our modules: names, fused products, and a clear word about what is missing.
+
+Reads tensors one at a time, so that loading needs the model's own memory and little more. It knows names and shapes; it
+does not know what is computed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import nn
+
+from b200_kernels.checkpoints import Checkpoint, CheckpointError
+from b200_kernels.compiled.decoder import Decoder
+from b200_kernels.compiled.encoder import Encoder
+from b200_kernels.compiled.shape import VoxtralShape, read_shape
+
+_ENCODER_LAYER = {
+    "attention_norm": "self_attn_layer_norm",
+    "out": "self_attn.out_proj",
+    "hidden_norm": "final_layer_norm",
+    "up": "fc1",
+    "down": "fc2",
+}
+_DECODER_LAYER = {
+    "attention_norm": "input_layernorm",
+    "out": "self_attn.o_proj",
+    "hidden_norm": "post_attention_layernorm",
+    "down": "mlp.down_proj",
+}
+_FUSED = {
+    "qkv": ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"),
+    "gate_up": ("mlp.gate_proj", "mlp.up_proj"),
+}
+_OUTSIDE = {
+    "encoder.conv1": "audio.conv1",
+    "encoder.conv2": "audio.conv2",
+    "encoder.norm": "audio.layer_norm",
+    "encoder.project_in": "projector.linear_1",
+    "encoder.project_out": "projector.linear_2",
+    "decoder.embed": "text.embed_tokens",
+    "decoder.norm": "text.norm",
+    "decoder.head": "lm_head",
+}
+
+
+@dataclass(frozen=True)
+class Voxtral:
+    """The two halves, on one device."""
+
+    shape: VoxtralShape
+    encoder: Encoder
+    decoder: Decoder
+
+
+def load(checkpoint: Checkpoint, device: torch.device, dtype: torch.dtype) -> Voxtral:
+    """Raises CheckpointError for another architecture, and for tensors that are missing or of another size."""
+    shape = read_shape(checkpoint.folder)
+    voxtral = _empty(shape, device, dtype)
+    try:
+        with ExitStack() as stack:
+            tensors = _Tensors(checkpoint.folder, stack)
+            for name, parameter in _parameters(voxtral):
+                _fill(parameter, name, tensors, checkpoint.name)
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(f"{checkpoint.name} cannot be read, fetch it again: {error}") from error
+    return voxtral
+
+
+def random(shape: VoxtralShape, device: torch.device, dtype: torch.dtype, seed: int = 0) -> Voxtral:
+    """A Voxtral of this shape with weights that mean nothing: speed does not depend on them."""
+    voxtral = _empty(shape, device, dtype)
+    generator = torch.Generator(device).manual_seed(seed)
+    for name, parameter in _parameters(voxtral):
+        if parameter.ndim == 1:
+            parameter.fill_(0.0 if name.endswith("bias") else 1.0)
+        else:
+            parameter.normal_(0.0, 0.02, generator=generator)
+    return voxtral
+
+
+def _empty(shape: VoxtralShape, device: torch.device, dtype: torch.dtype) -> Voxtral:
+    with torch.device("meta"):
+        encoder, decoder = Encoder(shape.encoder, shape.decoder.width), Decoder(shape.decoder)
+    encoder, decoder = encoder.to(dtype).to_empty(device=device), decoder.to(dtype).to_empty(device=device)
+    # Whisper's sinusoids lose their last frames' order in bf16; transformers keeps them whole too.
+    encoder.positions.data = encoder.positions.data.float()
+    for module in (encoder, decoder):
+        module.requires_grad_(False).eval()
+    return Voxtral(shape, encoder, decoder)
+
+
+def _parameters(voxtral: Voxtral) -> Iterator[tuple[str, nn.Parameter]]:
+    for prefix, module in (("encoder", voxtral.encoder), ("decoder", voxtral.decoder)):
+        for name, parameter in module.named_parameters():
+            yield f"{prefix}.{name}", parameter
+
+
+class _Tensors:
+    """All tensors of a folder, under names that do not depend on the version of transformers that saved them."""
+
+    def __init__(self, folder: Path, stack: ExitStack) -> None:
+        self._files: dict[str, tuple[Any, str]] = {}
+        for path in sorted(folder.glob("model*.safetensors")):
+            file = stack.enter_context(safe_open(path, framework="pt"))
+            self._files |= {_canonical(name): (file, name) for name in file.keys()}  # noqa: SIM118  not a dict
+
+    def __getitem__(self, name: str) -> torch.Tensor:
+        """Raises KeyError."""
+        file, stored = self._files[name]
+        return file.get_tensor(stored)
+
+    def get(self, name: str) -> torch.Tensor | None:
+        return self[name] if name in self._files else None
+
+
+def _canonical(name: str) -> str:
+    """``language_model.model.layers.0…`` of the 2507 checkpoints and what later versions write, to one spelling."""
+    if name.endswith("lm_head.weight"):
+        return "lm_head.weight"
+    name = re.sub(r"^(model\.)*language_model\.(model\.)*", "text.", name)
+    name = re.sub(r"^(model\.)*audio_tower\.", "audio.", name)
+    return re.sub(r"^(model\.)*multi_modal_projector\.", "projector.", name)
+
+
+def _fill(parameter: nn.Parameter, name: str, tensors: _Tensors, checkpoint: str) -> None:
+    """One parameter of ours from one tensor of theirs, or from several one below the other."""
+    parts = _sources(name)
+    found = [tensors.get(part) for part in parts]
+    if name == "decoder.head.weight" and found == [None]:  # tied to the embedding
+        found = [tensors.get("text.embed_tokens.weight")]
+    if name.startswith("encoder") and name.endswith("qkv.bias") and found[1] is None and found[0] is not None:
+        found[1] = torch.zeros_like(found[0])  # Whisper's keys have no bias
+    missing = [part for part, tensor in zip(parts, found, strict=True) if tensor is None]
+    if missing:
+        raise CheckpointError(f"{checkpoint} lacks the tensor {missing[0]}: fetch it again")
+    stored = torch.cat([tensor for tensor in found if tensor is not None])
+    if stored.shape != parameter.shape:
+        raise CheckpointError(
+            f"{checkpoint}: {parts[0]} is {tuple(stored.shape)}, and config.json makes it {tuple(parameter.shape)}"
+        )
+    parameter.copy_(stored)
+
+
+def _sources(name: str) -> list[str]:
+    """Names of the stored tensors that make a parameter of ours."""
+    if name == "encoder.positions":
+        return ["audio.embed_positions.weight"]
+    module, _, kind = name.rpartition(".")
+    if module in _OUTSIDE:
+        return [f"{_OUTSIDE[module]}.{kind}"]
+    half, _, layer, part = module.split(".")
+    stem = "audio" if half == "encoder" else "text"
+    if part in _FUSED:
+        return [f"{stem}.layers.{layer}.{stored}.{kind}" for stored in _FUSED[part]]
+    stored = (_ENCODER_LAYER if half == "encoder" else _DECODER_LAYER)[part]
+    return [f"{stem}.layers.{layer}.{stored}.{kind}"]
