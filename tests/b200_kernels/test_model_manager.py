@@ -3,7 +3,9 @@
 import pytest
 import torch
 
-from b200_kernels.checkpoints import VOXTRAL
+from b200_kernels import model_manager, vllm_runtime
+from b200_kernels.checkpoints import VOXTRAL, Checkpoint
+from b200_kernels.engine import EngineError
 from b200_kernels.model_manager import ModelManager, detect_optimal_dtype, get_transformers_generation_params
 from b200_kernels.precision import detect_device, resolve_dtype
 
@@ -40,7 +42,9 @@ def gpu(monkeypatch):
 @pytest.fixture(scope="module")
 def loaded(blank):
     notes = Notes()
-    pair = ModelManager(notes).load_voxtral_model(str(blank))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(vllm_runtime, "installed", lambda: False)
+        pair = ModelManager(notes).load_voxtral_model(str(blank))
     assert pair is not None
     return *pair, notes
 
@@ -51,7 +55,36 @@ def test_processor_and_model_work_together(loaded):
     generated = model.generate(input_ids=text["input_ids"], max_new_tokens=3, pad_token_id=11)
     assert isinstance(processor.tokenizer.decode(generated[0]), str)
     assert not model.training
-    assert any(kind == "info" and "vLLM is not used" in message for kind, message in notes.said)
+    assert any(kind == "info" and "vLLM is not installed" in message for kind, message in notes.said)
+
+
+def test_with_vllm_there_is_an_engine_and_no_processor(blank, monkeypatch):
+    """The engine itself is tested in test_vllm_engine.py."""
+
+    class FakeVllmEngine:
+        def __init__(self, checkpoint: Checkpoint) -> None:
+            self.checkpoint = checkpoint
+
+    monkeypatch.setattr(vllm_runtime, "installed", lambda: True)
+    monkeypatch.setattr(model_manager, "VllmEngine", FakeVllmEngine)
+    notes = Notes()
+    processor, model = ModelManager(notes).load_voxtral_model(str(blank))
+    assert processor is None
+    assert model.checkpoint.folder == blank
+    assert any("in vLLM" in message for _, message in notes.said)
+
+
+def test_a_vllm_that_does_not_start_is_told(blank, monkeypatch):
+    def fail(*_: object) -> None:
+        raise EngineError("vLLM did not start: no memory")
+
+    monkeypatch.setattr(vllm_runtime, "installed", lambda: True)
+    monkeypatch.setattr(model_manager, "VllmEngine", fail)
+    notes = Notes()
+    assert ModelManager(notes).load_voxtral_model(str(blank)) is None
+    ((kind, message),) = notes.said
+    assert kind == "error"
+    assert "no memory" in message
 
 
 def test_without_vllm_nothing_is_said_of_it(blank):
