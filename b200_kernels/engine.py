@@ -55,7 +55,8 @@ class SpeechRequest:
 
     ``samples`` are mono at 16 kHz, shape (n,), float32 in [-1, 1] or int16, at most ``chunk_s`` long; None
     when every task is a text task. ``speech_s`` (seconds of speech inside) sets the token budget.
-    ``temperature`` 0 is greedy. ``seed`` makes sampling repeatable.
+    ``temperature`` 0 is greedy. ``seed`` makes sampling repeatable. ``max_tokens`` ends every answer after so
+    many tokens, where the budget would not.
     """
 
     samples: np.ndarray | None
@@ -63,6 +64,7 @@ class SpeechRequest:
     speech_s: float
     temperature: float = 0.0
     seed: int = 0
+    max_tokens: int | None = None
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,8 @@ def check_request(request: SpeechRequest, chunk: int) -> None:
         raise ValueError("a request needs at least one task")
     if request.temperature < 0:
         raise ValueError(f"temperature {request.temperature} is negative: 0 is greedy, more is freer")
+    if request.max_tokens is not None and request.max_tokens < 1:
+        raise ValueError(f"max_tokens is {request.max_tokens}: an answer has at least one token")
     if request.samples is None:
         if any(map(is_spoken, request.tasks)):
             raise ValueError("a speech task needs samples: only TranslateText does without")
@@ -57,4 +59,4 @@ def token_budget(
         wanted = text_token_budget(len(tokenizer.encode(task.text, False, False)))
     else:
         wanted = speech_token_budget(request.speech_s)
-    return min(wanted, positions - len(prompt))
+    return min(wanted, positions - len(prompt), request.max_tokens or wanted)

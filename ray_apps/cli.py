@@ -20,7 +20,7 @@ from rich.console import Console
 
 from ray_apps.cli_feedback import get_feedback
 
-COMMANDS = ("translate", "verify", "doctor")
+COMMANDS = ("translate", "verify", "doctor", "benchmark")
 OUR_PACKAGES = {"ray_apps", "pipelines", "b200_kernels", "quality", "cluster"}
 """Errors of their own classes are written for the user; all others are not."""
 DONE, INCOMPLETE, USAGE, INTERRUPTED = 0, 1, 2, 130
@@ -154,6 +154,41 @@ def doctor(
 ) -> None:
     """What this machine has, and what would run on it."""
     _exit_with(lambda: _doctor(model, out, json_file), debug)
+
+
+@app.command()
+def benchmark(
+    media: Annotated[
+        str | None,
+        typer.Argument(metavar="[MEDIUM]", help="What to hear; else sentences unknown to the embedded model."),
+    ] = None,
+    source_lang: Annotated[str, typer.Option("--source-lang", help="Spoken language.")] = "Turkish",
+    target_lang: Annotated[str, typer.Option("--target-lang", help="Language to translate to.")] = "French",
+    model: Annotated[str, typer.Option(help="Hub id, folder, URL or `embedded`.")] = "embedded",
+    windows: Annotated[int, typer.Option(min=1, help="Windows to hear, at most.")] = 200,
+    engines: Annotated[
+        str, typer.Option(metavar="LIST", help="Contenders, in this order.")
+    ] = "reference,reference-batched,vllm,compiled",
+    dtype: Annotated[Dtype, typer.Option(help="Number format of the model.")] = Dtype.float32,
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads of each; else all cores.")] = None,
+    kernels: Annotated[bool, typer.Option("--kernels", help="The kernels instead, each beside its reference.")] = False,
+    picture: Annotated[Path | None, typer.Option(metavar="FILE.svg", help="Draw the speeds.")] = None,
+    json_file: JsonFile = None,
+    debug: Debug = False,
+) -> None:
+    """The engines side by side on this machine: speed, memory, whether they agree, and how far the limit is."""
+
+    def run() -> int:
+        from ray_apps import cli_benchmark
+
+        _check_json_file(json_file)
+        if kernels:
+            return cli_benchmark.run_kernels(json_file)
+        return cli_benchmark.run(
+            media, source_lang, target_lang, model, windows, engines, dtype.value, threads, picture, json_file
+        )
+
+    _exit_with(run, debug)
 
 
 def _run(flags: dict[str, Any], config: Path | None, json_file: Path | None) -> int:

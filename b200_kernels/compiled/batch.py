@@ -17,6 +17,7 @@ from torch import Tensor
 from b200_kernels import prompts
 from b200_kernels.compiled.decoder import Listening
 from b200_kernels.compiled.pages import PAGE, Pages, whole_pages
+from b200_kernels.compiled.stopwatch import Stopwatch
 from b200_kernels.compiled.weights import Voxtral
 from b200_kernels.generation import Answer, draw
 from b200_kernels.ops.greedy_head.op import greedy_head
@@ -57,9 +58,10 @@ class Job:
 class Batch:
     """At most ``rows`` sequences in flight, of at most ``longest`` positions.
 
-    ``check_every`` is how many steps pass between looks at the answers: a look makes the device wait, and no look
-    lets finished sequences go on. A product's last bits depend on how many rows are computed together:
-    ``deterministic`` therefore lets windows join one by one, and steps with all rows, used or not.
+    ``encode_at_once`` windows are encoded together. ``check_every`` is how many steps pass between looks at the
+    answers: a look makes the device wait, and no look lets finished sequences go on. A step is computed with
+    ``least_rows`` at least, used or not, because a product's last bits depend on how many rows are computed together:
+    where all steps have all rows, and windows are encoded one by one, an answer does not depend on its neighbours.
     """
 
     def __init__(
@@ -71,11 +73,11 @@ class Batch:
         listening: Listening | None = None,
         encode_at_once: int = 1,
         check_every: int = 1,
-        deterministic: bool = False,
+        least_rows: int = 1,
     ) -> None:
         self.voxtral, self.pages, self.listening = voxtral, pages, listening
-        self.most_rows, self.check_every, self.deterministic = rows, check_every, deterministic
-        self.encode_at_once = 1 if deterministic else encode_at_once
+        self.most_rows, self.least_rows = rows, min(least_rows, rows)
+        self.encode_at_once, self.check_every = encode_at_once, check_every
         self.rows: list[Writing] = []
         self.device = pages.device
         self.dtype = voxtral.decoder.embed.weight.dtype
@@ -83,6 +85,7 @@ class Batch:
         self._positions = torch.zeros(rows, dtype=torch.int64, device=self.device)
         self._pages_of = torch.zeros(rows, whole_pages(longest), dtype=torch.int32, device=self.device)
         self._unread: list[tuple[list[Writing], Tensor, Tensor]] = []
+        self.stopwatch = Stopwatch(self.device)
 
     def fits(self, job: Job) -> bool:
         """Whether there is room for one more."""
@@ -112,7 +115,8 @@ class Batch:
             writings = [writing for job in jobs for writing in job.writings]
             for writing in writings:
                 self._place(writing)
-            self._begin(writings)
+            with self.stopwatch("prefill"):
+                self._begin(writings)
         except BaseException:
             for job in jobs:
                 for writing in job.writings:
@@ -123,11 +127,12 @@ class Batch:
 
     def step(self) -> None:
         """One token for every sequence; those that end are gone once the answers have been looked at."""
-        b = self.most_rows if self.deterministic else len(self.rows)
-        hidden, heard = self.voxtral.decoder.step(
-            self._tokens[:b], self._positions[:b], self._pages_of[:b], self.pages, self.listening
-        )
-        self._choose(self.rows, hidden, heard)
+        b = max(len(self.rows), self.least_rows)
+        with self.stopwatch("decode"):
+            hidden, heard = self.voxtral.decoder.step(
+                self._tokens[:b], self._positions[:b], self._pages_of[:b], self.pages, self.listening
+            )
+            self._choose(self.rows, hidden, heard)
         self._positions[: len(self.rows)] += 1
         for writing in self.rows:
             writing.length += 1
@@ -146,7 +151,8 @@ class Batch:
         embedded = self._embed(prompt[:length]).repeat(len(jobs), 1, 1)
         embedded[:, length - audio.shape[1] :] = audio.to(embedded.dtype)
         shared = torch.tensor([lead.pages[: whole_pages(length)] for lead, *_ in spoken], device=self.device)
-        self.voxtral.decoder.listen(embedded, shared, self.pages)
+        with self.stopwatch("prefill"):
+            self.voxtral.decoder.listen(embedded, shared, self.pages)
         whole, rest = divmod(length, PAGE)
         for lead, *others in spoken:
             lead.length = length
@@ -160,8 +166,10 @@ class Batch:
     def _encode(self, samples: Sequence[np.ndarray]) -> Tensor:
         """(n, tokens, width) of whole chunks."""
         sound = torch.from_numpy(np.stack(samples)).to(self.device)
-        mel = log_mel(sound, self.voxtral.shape.encoder.mel_bins)
-        tokens: Tensor = self.voxtral.encoder(mel.to(self.dtype))
+        with self.stopwatch("mel"):
+            mel = log_mel(sound, self.voxtral.shape.encoder.mel_bins)
+        with self.stopwatch("encoder"):
+            tokens: Tensor = self.voxtral.encoder(mel.to(self.dtype))
         return tokens
 
     def _place(self, writing: Writing) -> None:

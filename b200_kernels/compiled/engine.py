@@ -38,6 +38,8 @@ _USUAL_POSITIONS = 1280
 _LEAST_ROWS = 4
 _GPU_ROWS, _CPU_ROWS = 256, 64
 """Past 256 a B200's step gains under 3 % (the roofline: weights are read once for all of them)."""
+_CPU_LEAST_ROWS = 16
+"""MKL's fp32 products of 16 rows and more gave a row the same bits here whatever their number, of fewer rows others."""
 _GPU_SHARE = 0.85
 """Of the memory that is free once the weights are loaded, for keys and values; the rest is for activations."""
 _GPU_CHUNKS, _CPU_CHUNKS = 16, 1
@@ -101,6 +103,14 @@ class CompiledEngine:
         with self._lock:
             return replace(self._stats, busy_s=max((lane.busy_s for lane in self._lanes), default=0.0))
 
+    def stage_seconds(self) -> dict[str, float]:
+        """Seconds in each stage since the engine was made, over all lanes; a GPU's are those of launching."""
+        found: dict[str, float] = {}
+        for lane in self._lanes:
+            for stage, seconds in lane.batch.stopwatch.seconds.items():
+                found[stage] = found.get(stage, 0.0) + seconds
+        return found
+
     def close(self) -> None:
         """Finish what is in work and free the model; later requests raise EngineError."""
         with self._lock:
@@ -128,9 +138,9 @@ class CompiledEngine:
             count,
             longest,
             Listening(heads, len(prompts.SPEECH_PREFIX), self._audio_tokens) if heads else None,
-            encode_at_once=_GPU_CHUNKS if gpu else _CPU_CHUNKS,
+            encode_at_once=_GPU_CHUNKS if gpu and not deterministic else _CPU_CHUNKS,
             check_every=check,
-            deterministic=deterministic,
+            least_rows=count if deterministic else 1 if gpu else _CPU_LEAST_ROWS,
         )
 
     def _job(self, request: SpeechRequest) -> Job:

@@ -6,6 +6,7 @@ import shutil
 
 import pytest
 
+from b200_kernels.checkpoint_sources import EMBEDDED_FOLDER
 from b200_kernels.checkpoints import UnsupportedPair
 from cluster.feedback import SilentFeedback
 from pipelines.archive.inputs import NoInput
@@ -42,7 +43,15 @@ def test_the_longest_medium_comes_first(clips):
 def test_the_language_is_the_mediums_own_where_nobody_names_one(clips):
     plan = plan_job(settings(clips), SilentFeedback())
     sources = {shard.medium.name: shard.source for shard in plan.missing}
-    assert sources == {"market.webm": "tr", "haberler.mp3": "auto"}, "the mp3 has no tag"
+    assert sources == {"market.webm": "tr", "haberler.mp3": "tr"}, "the mp3 has no tag, and the model one language"
+
+
+def test_without_a_tag_a_model_of_several_languages_has_to_find_out(clips, tmp_path_factory):
+    model = tmp_path_factory.mktemp("model") / "several"
+    shutil.copytree(EMBEDDED_FOLDER, model)
+    (model / "voxtral_b200.json").write_text('{"languages": ["tr", "fr"]}')
+    plan = plan_job(settings(clips, model=str(model)), SilentFeedback())
+    assert {s.medium.name: s.source for s in plan.missing} == {"market.webm": "tr", "haberler.mp3": "auto"}
 
 
 def test_a_pair_that_the_embedded_model_never_learned_names_the_way_out(clips):

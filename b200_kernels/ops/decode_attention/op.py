@@ -1,4 +1,4 @@
-"""``b200::decode_attention`` and ``b200::attention_to``: C or plain torch on a CPU, split-KV Triton kernels on a GPU."""
+"""``b200::decode_attention`` and ``b200::attention_to``: C or plain torch on a CPU, split-KV Triton on a GPU."""
 
 from __future__ import annotations
 

@@ -1,0 +1,163 @@
+"""What is compared, each in a process of its own: its speed, its memory, and the tokens that it gave.
+
+Contenders run one after another on the same windows and tasks; a process of its own keeps one's threads and memory from
+the other's figures. It knows engines; it does not know what is made of the figures.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import resource
+import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from b200_kernels.benchmark.batched_reference import BatchedReference
+from b200_kernels.checkpoints import open_checkpoint
+from b200_kernels.engine import DtypeName, EngineError, SpeechEngine, SpeechRequest, SpeechResult
+from b200_kernels.engines import open_engine
+from b200_kernels.mel import SAMPLE_RATE
+from b200_kernels.prompts import Task
+
+CONTENDERS = ("reference", "reference-batched", "vllm", "compiled")
+_FIRST_TOKENS = 5
+
+
+@dataclass(frozen=True)
+class Question:
+    """What every contender is asked: windows (float32, 16 kHz), tasks, and how it may compute."""
+
+    model: str
+    windows: tuple[np.ndarray, ...]
+    tasks: tuple[Task, ...]
+    dtype: DtypeName
+    threads: int
+
+    @property
+    def audio_s(self) -> float:
+        return sum(map(len, self.windows)) / SAMPLE_RATE
+
+    def requests(self) -> list[SpeechRequest]:
+        return [SpeechRequest(window, self.tasks, len(window) / SAMPLE_RATE) for window in self.windows]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One contender's figures. ``rtfx`` is seconds of audio a second; memory is the most that its processes held.
+
+    ``first_token_s`` is the median time to the first token of one window alone; ``stages`` are seconds in each stage,
+    of an engine that tells; ``tokens`` are those of every window and task.
+    """
+
+    name: str
+    rtfx: float
+    windows_a_second: float
+    tokens_a_second: float
+    first_token_s: float
+    memory_gb: float
+    start_s: float
+    wall_s: float
+    stages: dict[str, float]
+    tokens: tuple[tuple[tuple[int, ...], ...], ...]
+
+
+def measure(name: str, question: Question) -> Measured:
+    """Start the contender, ask it everything, end it.
+
+    Raises:
+        EngineError: it did not start, or died; the message says why.
+    """
+    ours, theirs = multiprocessing.get_context("spawn").Pipe()
+    process = multiprocessing.get_context("spawn").Process(target=_child, args=(theirs, name, question))
+    process.start()
+    theirs.close()
+    try:
+        found: Measured | str = ours.recv()
+    except EOFError:
+        found = "its process died"
+    process.join()
+    if isinstance(found, str):
+        raise EngineError(f"{name}: {found}")
+    return found
+
+
+def _child(pipe: Any, name: str, question: Question) -> None:
+    torch.set_num_threads(question.threads)
+    try:
+        pipe.send(_measured(name, question))
+    except (EngineError, ValueError, RuntimeError, OSError, ImportError) as error:
+        pipe.send(str(error))
+
+
+def _measured(name: str, question: Question) -> Measured:
+    began = time.perf_counter()
+    engine = _open(name, question)
+    start_s = time.perf_counter() - began
+    requests = question.requests()
+    asyncio.run(_all_at_once(engine, requests[:2]))  # caches are filled, C and graphs are compiled
+    first = statistics.median(_seconds(engine, [_one_token(request)]) for request in requests[:_FIRST_TOKENS])
+    before = _stages(engine)
+    began = time.perf_counter()
+    results = asyncio.run((_one_by_one if name == "reference" else _all_at_once)(engine, requests))
+    wall_s = time.perf_counter() - began
+    stages = {stage: seconds - before.get(stage, 0.0) for stage, seconds in _stages(engine).items()}
+    engine.close()
+    tokens = tuple(tuple(task.tokens for task in result.results) for result in results)
+    return Measured(
+        name=name,
+        rtfx=question.audio_s / wall_s,
+        windows_a_second=len(requests) / wall_s,
+        tokens_a_second=sum(len(task) for window in tokens for task in window) / wall_s,
+        first_token_s=first,
+        memory_gb=_memory_gb(),
+        start_s=start_s,
+        wall_s=wall_s,
+        stages=stages,
+        tokens=tokens,
+    )
+
+
+def _open(name: str, question: Question) -> SpeechEngine:
+    checkpoint = open_checkpoint(question.model)
+    if name == "reference-batched":
+        return BatchedReference(checkpoint, dtype=question.dtype, threads=question.threads)
+    if name not in ("reference", "vllm", "compiled"):
+        raise ValueError(f"there is no contender {name!r}: take some of {', '.join(CONTENDERS)}")
+    return open_engine(name, checkpoint, dtype=question.dtype, threads=question.threads)  # type: ignore[arg-type]
+
+
+def _one_token(request: SpeechRequest) -> SpeechRequest:
+    return replace(request, tasks=request.tasks[:1], max_tokens=1)
+
+
+def _seconds(engine: SpeechEngine, requests: Sequence[SpeechRequest]) -> float:
+    began = time.perf_counter()
+    asyncio.run(_all_at_once(engine, requests))
+    return time.perf_counter() - began
+
+
+async def _all_at_once(engine: SpeechEngine, requests: Sequence[SpeechRequest]) -> list[SpeechResult]:
+    return list(await asyncio.gather(*map(engine.generate, requests)))
+
+
+async def _one_by_one(engine: SpeechEngine, requests: Sequence[SpeechRequest]) -> list[SpeechResult]:
+    return [await engine.generate(request) for request in requests]
+
+
+def _stages(engine: SpeechEngine) -> dict[str, float]:
+    tell = getattr(engine, "stage_seconds", None)
+    return dict(tell()) if tell else {}
+
+
+def _memory_gb() -> float:
+    """The device's, where there is one; else this process's and its largest child's."""
+    if torch.cuda.is_available():
+        return float(torch.cuda.max_memory_allocated()) / 2**30
+    kilobytes = sum(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return kilobytes / 2**20
