@@ -14,7 +14,8 @@ import numpy as np
 from b200_kernels.prompts import Task
 
 EngineName = Literal["compiled", "vllm", "reference"]
-DtypeName = Literal["auto", "bfloat16", "float16", "float32"]
+DtypeName = Literal["auto", "bfloat16", "float16", "float32", "bf16x3"]
+"""Number formats. ``bf16x3`` is float32 whose products are made of three bf16 ones; the compiled engine has it."""
 
 
 class EngineError(RuntimeError):

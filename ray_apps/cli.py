@@ -35,7 +35,7 @@ app = typer.Typer(
 
 Quality = StrEnum("Quality", ["low", "medium", "high", "max"])
 Engine = StrEnum("Engine", ["auto", "compiled", "vllm", "reference"])
-Dtype = StrEnum("Dtype", ["auto", "float32", "bfloat16", "float16"])
+Dtype = StrEnum("Dtype", ["auto", "float32", "bf16x3", "bfloat16", "float16"])
 
 JsonFile = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the figures here too.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
@@ -168,7 +168,7 @@ def benchmark(
     windows: Annotated[int, typer.Option(min=1, help="Windows to hear, at most.")] = 200,
     engines: Annotated[
         str, typer.Option(metavar="LIST", help="Contenders, in this order.")
-    ] = "reference,reference-batched,vllm,compiled",
+    ] = "reference,reference-batched,vllm,compiled,compiled-bf16x3",
     dtype: Annotated[Dtype, typer.Option(help="Number format of the model.")] = Dtype.float32,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads of each; else all cores.")] = None,
     kernels: Annotated[bool, typer.Option("--kernels", help="The kernels instead, each beside its reference.")] = False,

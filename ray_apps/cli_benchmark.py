@@ -13,7 +13,7 @@ from rich.table import Table
 
 from b200_kernels.benchmark.contenders import CONTENDERS, Question
 from b200_kernels.benchmark.picture import bars
-from b200_kernels.benchmark.run import Comparison, compare
+from b200_kernels.benchmark.run import RATIOS, Comparison, compare
 from b200_kernels.checkpoints import Checkpoint, open_checkpoint
 from b200_kernels.engine import DtypeName
 from b200_kernels.ops.vad import SileroVad
@@ -98,7 +98,7 @@ def show(comparison: Comparison, console: Console) -> None:
             differ,
         )
     console.print(table)
-    for name, base in (("compiled", "vllm"), ("compiled", "reference")):
+    for name, base in RATIOS:
         if times := comparison.times(name, base):
             console.print(f"{name} is {times:.2f} × {base}", highlight=False)
     for each in comparison.contenders:

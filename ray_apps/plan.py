@@ -16,6 +16,7 @@ from b200_kernels.checkpoints import (
 )
 from b200_kernels.engine import DtypeName
 from b200_kernels.engines import AUTO
+from b200_kernels.ops.split_linear import op as split_linear
 from b200_kernels.precision import detect_optimal_dtype
 from cluster.feedback import Feedback
 from cluster.hardware import detect_hardware
@@ -42,9 +43,11 @@ CLUSTER_CPU = Accelerator(has_gpu=False, dtype="float32")
 
 
 def this_machine() -> Accelerator:
-    """The first GPU here and the format that suits it, else the CPU and float32."""
-    dtype = cast(DtypeName, str(detect_optimal_dtype()).removeprefix("torch."))
-    return Accelerator(bool(detect_hardware()["has_gpu"]), dtype)
+    """The first GPU here and the format that suits it, else the CPU with bf16x3 where it can, or float32."""
+    has_gpu = bool(detect_hardware()["has_gpu"])
+    if not has_gpu and split_linear.available():
+        return Accelerator(has_gpu, "bf16x3")
+    return Accelerator(has_gpu, cast(DtypeName, str(detect_optimal_dtype()).removeprefix("torch.")))
 
 
 @dataclass(frozen=True)
@@ -144,10 +147,12 @@ def plan_job(settings: Settings, feedback: Feedback, accelerator: Accelerator | 
 
 def resolve(settings: Settings, checkpoint: Checkpoint, accelerator: Accelerator) -> Recipe:
     """Every ``auto`` resolved, by the hardware and the checkpoint."""
+    engine = AUTO if settings.engine == "auto" else settings.engine
+    dtype = accelerator.dtype if settings.dtype == "auto" else settings.dtype
     return Recipe(
         checkpoint=checkpoint.digest,
-        engine=AUTO if settings.engine == "auto" else settings.engine,
-        dtype=accelerator.dtype if settings.dtype == "auto" else settings.dtype,
+        engine=engine,
+        dtype="float32" if dtype == "bf16x3" and engine != "compiled" else dtype,
         deterministic=settings.deterministic,
         prompts=digest([prompts.SPEECH, prompts.TEXT]),
         source=settings.source,

@@ -23,9 +23,10 @@ from b200_kernels.checkpoints import open_checkpoint
 from b200_kernels.engine import DtypeName, EngineError, SpeechEngine, SpeechRequest, SpeechResult
 from b200_kernels.engines import open_engine
 from b200_kernels.mel import SAMPLE_RATE
+from b200_kernels.ops.split_linear import op as split_linear
 from b200_kernels.prompts import Task
 
-CONTENDERS = ("reference", "reference-batched", "vllm", "compiled")
+CONTENDERS = ("reference", "reference-batched", "vllm", "compiled", "compiled-bf16x3")
 _FIRST_TOKENS = 5
 
 
@@ -127,6 +128,10 @@ def _open(name: str, question: Question) -> SpeechEngine:
     checkpoint = open_checkpoint(question.model)
     if name == "reference-batched":
         return BatchedReference(checkpoint, dtype=question.dtype, threads=question.threads)
+    if name == "compiled-bf16x3":
+        if not split_linear.available():
+            raise ValueError("bf16x3 needs a CPU with AMX and a C compiler")
+        return open_engine("compiled", checkpoint, dtype="bf16x3", threads=question.threads)
     if name not in ("reference", "vllm", "compiled"):
         raise ValueError(f"there is no contender {name!r}: take some of {', '.join(CONTENDERS)}")
     return open_engine(name, checkpoint, dtype=question.dtype, threads=question.threads)  # type: ignore[arg-type]

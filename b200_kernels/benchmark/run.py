@@ -23,6 +23,7 @@ from b200_kernels.machine_rates import copy_bytes_a_second, matmul_flops_a_secon
 from b200_kernels.precision import detect_device, resolve_dtype
 from cluster.feedback import Feedback
 
+RATIOS = tuple((ours, base) for ours in ("compiled", "compiled-bf16x3") for base in ("vllm", "reference"))
 _BASE = "reference"
 _USUAL_BATCH = 32
 
@@ -87,8 +88,7 @@ class Comparison:
             "machine": asdict(self.machine),
             "limit_s_a_window": asdict(self.limit) | {"window_s": self.limit.window_s},
             "contenders": contenders,
-            "compiled_times_vllm": self.times("compiled", "vllm"),
-            "compiled_times_reference": self.times("compiled", "reference"),
+            "times": {f"{a} / {b}": times for a, b in RATIOS if (times := self.times(a, b))},
             "failed": self.failed,
         }
 

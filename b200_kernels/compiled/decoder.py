@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from b200_kernels.compiled.linear import Linear
 from b200_kernels.compiled.pages import PAGE, Pages
 from b200_kernels.compiled.shape import DecoderShape
 from b200_kernels.ops.decode_attention.op import attention_to, decode_attention
@@ -35,11 +36,11 @@ class DecoderLayer(nn.Module):
         super().__init__()
         self.shape = shape
         self.attention_norm = nn.RMSNorm(shape.width, shape.eps)
-        self.qkv = nn.Linear(shape.width, (shape.heads + 2 * shape.kv_heads) * shape.head_dim, bias=False)
-        self.out = nn.Linear(shape.heads * shape.head_dim, shape.width, bias=False)
+        self.qkv = Linear(shape.width, (shape.heads + 2 * shape.kv_heads) * shape.head_dim, bias=False)
+        self.out = Linear(shape.heads * shape.head_dim, shape.width, bias=False)
         self.hidden_norm = nn.RMSNorm(shape.width, shape.eps)
-        self.gate_up = nn.Linear(shape.width, 2 * shape.hidden, bias=False)
-        self.down = nn.Linear(shape.hidden, shape.width, bias=False)
+        self.gate_up = Linear(shape.width, 2 * shape.hidden, bias=False)
+        self.down = Linear(shape.hidden, shape.width, bias=False)
 
     def project(self, x: Tensor, cos: Tensor, sin: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """(rows, width) to rotated queries (rows, heads, head_dim), rotated keys and values (rows, kv_heads, head_dim).
@@ -54,10 +55,10 @@ class DecoderLayer(nn.Module):
         return turned[:, : shape.heads], turned[:, shape.heads :], qkv[:, turning_heads:]
 
     def finish(self, x: Tensor, mixed: Tensor) -> Tensor:
-        """The residual stream after attention, (rows, heads, head_dim), and the feed-forward block."""
-        x = x + self.out(mixed.reshape(len(x), -1))
+        """The residual stream after attention, (rows, heads, head_dim), and the feed-forward block; in place."""
+        x = self.out.add_to(x, mixed.reshape(len(x), -1))
         gate, up = self.gate_up(self.hidden_norm(x)).chunk(2, dim=-1)
-        return x + self.down(F.silu(gate).mul_(up))
+        return self.down.add_to(x, F.silu(gate).mul_(up))
 
 
 class Decoder(nn.Module):
@@ -81,7 +82,7 @@ class Decoder(nn.Module):
         positions = torch.arange(length, device=x.device).repeat(n)
         where = _where(pages_of.repeat_interleave(length, dim=0), positions)
         cos, sin = self._rotation(positions, x.dtype)
-        rows = x.flatten(0, 1)
+        rows = x.reshape(n * length, -1).clone()
         for index, layer in enumerate(self.layers):
             assert isinstance(layer, DecoderLayer)
             q, k, v = layer.project(rows, cos, sin)

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from b200_kernels.compiled.linear import Linear
 from b200_kernels.compiled.shape import EncoderShape
-from b200_kernels.ops.encoder_attention.op import encoder_attention
+from b200_kernels.ops.encoder_attention.op import encoder_attention, split_attention
 
 
 class EncoderLayer(nn.Module):
@@ -21,18 +22,21 @@ class EncoderLayer(nn.Module):
         super().__init__()
         self.heads = shape.heads
         self.attention_norm = nn.LayerNorm(shape.width)
-        self.qkv = nn.Linear(shape.width, 3 * shape.width)
-        self.out = nn.Linear(shape.width, shape.width)
+        self.qkv = Linear(shape.width, 3 * shape.width)
+        self.out = Linear(shape.width, shape.width)
         self.hidden_norm = nn.LayerNorm(shape.width)
-        self.up = nn.Linear(shape.width, shape.hidden)
-        self.down = nn.Linear(shape.hidden, shape.width)
+        self.up = Linear(shape.width, shape.hidden)
+        self.down = Linear(shape.hidden, shape.width)
+
+    def _attend(self, qkv: Tensor) -> Tensor:
+        return split_attention(qkv) if self.qkv.packed is not None else encoder_attention(qkv)
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, frames, width) to the same, in place."""
         n, frames, width = x.shape
         qkv = self.qkv(self.attention_norm(x)).view(n, frames, 3, self.heads, width // self.heads)
-        x = _add_linear(x, encoder_attention(qkv).view(n, frames, width), self.out)
-        return _add_linear(x, F.gelu(self.up(self.hidden_norm(x))), self.down)
+        x = self.out.add_to(x, self._attend(qkv).view(n, frames, width))
+        return self.down.add_to(x, F.gelu(self.up(self.hidden_norm(x))))
 
 
 class Encoder(nn.Module):
@@ -46,22 +50,15 @@ class Encoder(nn.Module):
         self.positions = nn.Parameter(torch.empty(shape.frames, shape.width))
         self.layers = nn.ModuleList(EncoderLayer(shape) for _ in range(shape.layers))
         self.norm = nn.LayerNorm(shape.width)
-        self.project_in = nn.Linear(shape.hidden, decoder_width, bias=False)
-        self.project_out = nn.Linear(decoder_width, decoder_width, bias=False)
+        self.project_in = Linear(shape.hidden, decoder_width, bias=False)
+        self.project_out = Linear(decoder_width, decoder_width, bias=False)
 
     def forward(self, mel: Tensor) -> Tensor:
         """(n, mel_bins, 2 * frames) features to (n, tokens, decoder_width)."""
         x = F.gelu(self.conv2(F.gelu(self.conv1(mel)))).transpose(1, 2)
-        x = (x + self.positions).to(mel.dtype)
+        x = (x + self.positions).to(mel.dtype).contiguous()
         for layer in self.layers:
             x = layer(x)
         stacked = self.norm(x).reshape(len(mel), self.shape.tokens, self.shape.hidden)
         projected: Tensor = self.project_out(F.gelu(self.project_in(stacked)))
         return projected
-
-
-def _add_linear(x: Tensor, y: Tensor, linear: nn.Linear) -> Tensor:
-    """``x + linear(y)`` in place of ``x``: the product is added where it is made, and nothing is copied."""
-    x.add_(linear.bias)
-    x.view(-1, x.shape[-1]).addmm_(y.view(-1, y.shape[-1]), linear.weight.t())
-    return x

@@ -21,6 +21,7 @@ from b200_kernels.compiled import weights
 from b200_kernels.compiled.batch import Batch, Job, Writing
 from b200_kernels.compiled.decoder import Listening
 from b200_kernels.compiled.lane import Asked, Inbox, Lane
+from b200_kernels.compiled.linear import pack_all
 from b200_kernels.compiled.pages import Pages, bytes_a_page, whole_pages
 from b200_kernels.compiled.shape import DecoderShape
 from b200_kernels.compiled.timings import Alignment, read_alignment, token_times
@@ -28,6 +29,7 @@ from b200_kernels.engine import DtypeName, EngineError, EngineStats, SpeechReque
 from b200_kernels.generation import Answer
 from b200_kernels.mel import SAMPLE_RATE
 from b200_kernels.oom import is_out_of_memory
+from b200_kernels.ops.split_linear import op as split_linear
 from b200_kernels.precision import detect_device, resolve_dtype
 from b200_kernels.requests import check_request, is_spoken, padded, token_budget
 
@@ -53,7 +55,8 @@ class CompiledEngine:
 
     Same texts as the reference engine; ``device``, ``dtype`` and ``threads`` as there: on a CPU as many lanes, of one
     thread each. ``rows`` are the sequences in flight a lane (None: by the device's memory). ``deterministic`` makes
-    answers independent of each other to the last bit. Raises CheckpointError when the checkpoint cannot be loaded, or
+    answers independent of each other to the last bit. ``dtype`` may also be ``bf16x3``: float32 by three bf16 products,
+    on a CPU with AMX, where ``auto`` takes it; elsewhere it is float32. Raises CheckpointError when the checkpoint cannot be loaded, or
     the device is too small for it.
     """
 
@@ -67,10 +70,15 @@ class CompiledEngine:
         deterministic: bool = False,
     ) -> None:
         self.device = detect_device(device)
-        self.dtype = resolve_dtype(dtype, self.device)
+        if dtype == "auto" and self.device.type == "cpu" and split_linear.available():
+            dtype = "bf16x3"
+        self.dtype = torch.float32 if dtype == "bf16x3" else resolve_dtype(dtype, self.device)
         self._chunk = round(checkpoint.capabilities.chunk_s * SAMPLE_RATE)
         self._tokenizer = Tekkenizer.from_file(checkpoint.folder / "tekken.json")
         voxtral = _loaded(checkpoint, self.device, self.dtype)
+        if dtype == "bf16x3" and self.device.type == "cpu" and split_linear.available():
+            pack_all(voxtral.encoder)
+            pack_all(voxtral.decoder)
         self._audio_tokens = voxtral.shape.encoder.tokens
         self._seconds_a_token = checkpoint.capabilities.chunk_s / self._audio_tokens
         self._alignment = read_alignment(checkpoint.folder)

@@ -14,8 +14,10 @@ from torch.nn import functional as F
 
 from b200_kernels.ops.native import address, library
 from b200_kernels.ops.registration import register
+from b200_kernels.ops.split_linear.op import available
 
 _SOURCE = Path(__file__).with_name("encoder_attention.c")
+_SPLIT = Path(__file__).with_name("split_attention.c")
 _WIDTH = 64
 
 
@@ -27,16 +29,28 @@ def plain(qkv: torch.Tensor) -> torch.Tensor:
 
 def serves(qkv: torch.Tensor) -> bool:
     """Whether the compiled kernel can do it here: fp32, heads of 64, AVX-512, a compiler."""
-    fits = qkv.dtype == torch.float32 and qkv.shape[4] == _WIDTH
-    return fits and torch.cpu._is_avx512_supported() and library(_SOURCE) is not None
+    return _fits(qkv) and torch.cpu._is_avx512_supported() and library(_SOURCE) is not None
 
 
 def native(qkv: torch.Tensor) -> torch.Tensor:
     """By ``encoder_attention.c``, on the calling thread alone."""
+    return _called(_SOURCE, qkv)
+
+
+def split_attention(qkv: torch.Tensor) -> torch.Tensor:
+    """The same with every number as the sum of two bf16 (:mod:`b200_kernels.ops.split_linear`)."""
+    return _called(_SPLIT, qkv) if _fits(qkv) and available() else encoder_attention(qkv)
+
+
+def _fits(qkv: torch.Tensor) -> bool:
+    return qkv.dtype == torch.float32 and qkv.shape[4] == _WIDTH
+
+
+def _called(source: Path, qkv: torch.Tensor) -> torch.Tensor:
     qkv = qkv.contiguous()
     n, frames, _, heads, width = qkv.shape
     out = qkv.new_empty(n, frames, heads, width)
-    found = library(_SOURCE)
+    found = library(source)
     assert found is not None
     sizes = map(ctypes.c_long, (n, frames, heads))
     scale = ctypes.c_float(width**-0.5 * math.log2(math.e))

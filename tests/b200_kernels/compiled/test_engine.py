@@ -14,6 +14,7 @@ from b200_kernels.compiled.batch import Batch
 from b200_kernels.compiled.engine import CompiledEngine
 from b200_kernels.embedded.held_out import spoken_windows
 from b200_kernels.engine import EngineError, SpeechRequest, SpeechResult
+from b200_kernels.ops.split_linear import op as split_linear
 from b200_kernels.prompts import Transcribe, Translate, TranslateText
 from b200_kernels.reference_engine import ReferenceEngine
 
@@ -21,9 +22,11 @@ TRANSCRIBE, FRENCH, ENGLISH = Transcribe("tr"), Translate("tr", "fr"), Translate
 TEXT = TranslateText("tr", "fr", "Yarın akşam İzmir'e gidiyorum.")
 
 
-@pytest.fixture(scope="module")
-def compiled(embedded: Checkpoint) -> Iterator[CompiledEngine]:
-    engine = CompiledEngine(embedded, device="cpu", threads=2, rows=6)
+@pytest.fixture(scope="module", params=["float32", "bf16x3"])
+def compiled(embedded: Checkpoint, request: pytest.FixtureRequest) -> Iterator[CompiledEngine]:
+    if request.param == "bf16x3" and not split_linear.available():
+        pytest.skip("no AMX, or no C compiler: bf16x3 is not used here")
+    engine = CompiledEngine(embedded, device="cpu", dtype=request.param, threads=2, rows=6)
     yield engine
     engine.close()
 
