@@ -56,8 +56,8 @@ class CompiledEngine:
     Same texts as the reference engine; ``device``, ``dtype`` and ``threads`` as there: on a CPU as many lanes, of one
     thread each. ``rows`` are the sequences in flight a lane (None: by the device's memory). ``deterministic`` makes
     answers independent of each other to the last bit. ``dtype`` may also be ``bf16x3``: float32 by three bf16 products,
-    on a CPU with AMX, where ``auto`` takes it; elsewhere it is float32. Raises CheckpointError when the checkpoint cannot be loaded, or
-    the device is too small for it.
+    on a CPU with AMX, where ``auto`` takes it; elsewhere it is float32. Raises CheckpointError when the checkpoint
+    cannot be loaded, or the device is too small for it.
     """
 
     def __init__(
