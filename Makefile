@@ -12,7 +12,7 @@ DEMO := demo_output
 WORK := .work
 TORCH := $(shell grep '^torch==' constraints.txt)
 
-.PHONY: demo test triton-test lint embedded embedded-eval archive stages overhead media-set kill-test clean help
+.PHONY: demo test triton-test lint embedded embedded-eval alignment archive stages overhead media-set kill-test clean help
 
 help:  ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/'
@@ -55,6 +55,10 @@ embedded: $(READY)  ## train the embedded checkpoint again (hours)
 embedded-eval: $(READY)  ## the embedded checkpoint on sentences and voices it never met
 	mkdir -p $(WORK)
 	$(BIN)/python -m b200_kernels.embedded.evaluate --card --json $(WORK)/embedded-eval.json
+
+alignment: $(READY)  ## the heads that tell when a word is said, and how far off they are
+	mkdir -p $(WORK)
+	$(BIN)/python -m b200_kernels.embedded.alignment --json $(WORK)/alignment.json
 
 archive: $(READY)  ## make the sample archive again
 	$(BIN)/python -m b200_kernels.embedded.recipe.media sample sample_archive

@@ -24,7 +24,7 @@ from b200_kernels.compiled.lane import Asked, Inbox, Lane
 from b200_kernels.compiled.linear import pack_all
 from b200_kernels.compiled.pages import Pages, bytes_a_page, whole_pages
 from b200_kernels.compiled.shape import DecoderShape
-from b200_kernels.compiled.timings import Alignment, read_alignment, token_times
+from b200_kernels.compiled.timings import Alignment, read_alignment, spelled, token_times
 from b200_kernels.engine import DtypeName, EngineError, EngineStats, SpeechRequest, SpeechResult, TaskResult
 from b200_kernels.generation import Answer
 from b200_kernels.mel import SAMPLE_RATE
@@ -204,7 +204,7 @@ class CompiledEngine:
         tokens = writing.answer.tokens
         heard = torch.stack(writing.heard[: len(tokens)]).float().cpu().numpy()
         times = token_times(heard, alignment, seconds, self._seconds_a_token)
-        pieces = [self._tokenizer.id_to_byte_piece(token).decode("utf-8", "replace") for token in tokens]
+        pieces = spelled([self._tokenizer.id_to_byte_piece(token) for token in tokens])
         return tuple((piece, start, end) for piece, (start, end) in zip(pieces, times, strict=True))
 
 

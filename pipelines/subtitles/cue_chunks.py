@@ -64,7 +64,7 @@ def window_chunks(window: PartWindow, text: Text, settings: CueSettings) -> list
             chunks.append(Chunk(tuple(part), begin, max(begin, axis.end_at(end)), source, text))
     timed = place_by_tokens([" ".join(chunk.units) for chunk in chunks], text.tokens, _start(window))
     if timed is not None:
-        chunks = [replace(c, start_s=s, end_s=e) for c, (s, e) in zip(chunks, timed, strict=True)]
+        chunks = [_timed(chunk, span, axis) for chunk, span in zip(chunks, timed, strict=True)]
     return _merge_short(chunks, settings)
 
 
@@ -123,13 +123,19 @@ def _sentence_positions(
     if timed is None and pairs:
         timed = place_by_tokens(sources, window.source.tokens, _start(window))
     if timed is not None:
-        ends = [axis.position_of(end) for _, end in timed[:-1]] + [axis.length]
+        ends = [axis.break_at(end) for _, end in timed[:-1]] + [axis.length]
         low, positions = 0.0, []
         for end in ends:
             positions.append((low, max(low, end)))
             low = max(low, end)
         return positions
     return place([_weight(sentence) for sentence in (sources if pairs else sentences)], axis)
+
+
+def _timed(chunk: Chunk, span: Span, axis: SpeechAxis) -> Chunk:
+    """The chunk at a span of medium seconds, without the pauses that the span reaches into."""
+    start = axis.start_at(axis.break_at(span[0]))
+    return replace(chunk, start_s=start, end_s=max(start, axis.end_at(axis.break_at(span[1]))))
 
 
 def _matching(sources: Sequence[str], positions: Sequence[Span], axis: SpeechAxis) -> list[str]:

@@ -19,6 +19,10 @@ OFF_PAUSE_S = 1.5
 """What it costs, in seconds of misplacement, to end a sentence where nobody pauses."""
 PAUSE_WORTH = 0.5
 """What a longer pause is worth over a shorter one, seconds a second (up to one second)."""
+NEAR_PAUSE_S = 0.25
+"""Of two sentences that part so near a pause the pause is what parts them: token times are off by a little, and VAD
+pads what it hears.
+"""
 MAX_STEPS = 2_000_000
 """Beyond this many steps of the alignment (absurdly many sentences or pauses) text is simply spread evenly.
 """
@@ -46,6 +50,12 @@ class SpeechAxis:
         index = max(0, bisect_right([start for start, _ in self.segments], time_s) - 1)
         start, end = self.segments[index]
         return self.marks[index] + min(max(0.0, time_s - start), end - start)
+
+    def break_at(self, time_s: float) -> float:
+        """The position at which what is said before and after a medium time parts: in a pause, if one is near."""
+        position = self.position_of(time_s)
+        nearest = min(self.marks[1:-1], key=lambda mark: abs(mark - position), default=position)
+        return nearest if abs(nearest - position) <= NEAR_PAUSE_S else position
 
     def start_at(self, position: float) -> float:
         """Medium time at which what begins at ``position`` is heard: after a pause, not before it."""

@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 
 from b200_kernels.checkpoints import CheckpointError
-from b200_kernels.compiled.timings import Alignment, monotone_path, read_alignment, token_times
+from b200_kernels.compiled.timings import (
+    Alignment,
+    first_tokens,
+    looked_at,
+    monotone_path,
+    read_alignment,
+    spelled,
+    token_times,
+)
 
 
 def test_a_path_never_goes_back_and_follows_what_is_loudest():
@@ -26,6 +34,40 @@ def test_times_are_where_tokens_listened_moved_by_the_offset_and_inside_the_wind
     assert times[0][0] == 0.0
     assert times[1] == (pytest.approx(5.5 * 0.08 - 0.1), times[2][0])
     assert times[2][0] <= times[2][1] == 1.0
+
+
+def test_a_frame_that_every_token_glances_at_says_nothing_of_any():
+    heard = np.zeros((4, 1, 30))
+    heard[:, 0, 29] = 0.5
+    heard[range(4), 0, [3, 8, 15, 22]] = 0.3
+    assert looked_at(heard, 2.4, 0.08) == pytest.approx((np.array([3, 8, 15, 22]) + 0.5) * 0.08, abs=0.01)
+
+
+def test_a_token_between_two_frames_is_between_them():
+    heard = np.zeros((2, 1, 30))
+    heard[0, 0, 3], heard[0, 0, 4] = 0.45, 0.45
+    heard[1, 0, 20] = 0.9
+    assert looked_at(heard, 2.4, 0.08)[0] == pytest.approx(4.0 * 0.08, abs=0.005)
+
+
+def test_a_single_token_is_where_it_looked_most():
+    heard = np.full((1, 1, 30), 0.1)
+    heard[0, 0, 17] = 0.8
+    assert looked_at(heard, 2.4, 0.08)[0] == pytest.approx(17.5 * 0.08, abs=0.02)
+
+
+def test_tokens_are_spelled_so_that_they_join_to_the_text_whatever_bytes_they_cut():
+    text = "Üç ağaç 🌳."
+    whole = text.encode()
+    for size in (1, 2, 3):
+        pieces = spelled([whole[at : at + size] for at in range(0, len(whole), size)])
+        assert "".join(pieces) == text
+        assert pieces[0][0] == "Ü"
+    assert spelled([b"a\xff", b"b"]) == ["a\ufffd", "b"]
+
+
+def test_words_begin_in_the_token_of_their_first_letter():
+    assert first_tokens(["", "Mer", "haba", " d", "ün", "ya.", " ", "Sen"]) == [1, 3, 7]
 
 
 def test_a_damaged_alignment_is_said(tmp_path):

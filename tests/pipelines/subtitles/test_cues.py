@@ -182,6 +182,24 @@ def test_token_times_decide_where_there_are_any() -> None:
     assert [(cue.start_s, cue.text) for cue in cues] == [(20.0, "Nous partons."), (24.0, "Attendez-moi !")]
 
 
+@pytest.mark.parametrize("parted_at", [1.3, 2.2, 2.6])
+@pytest.mark.parametrize("of", ["translation", "transcript"])
+def test_token_times_that_miss_a_pause_by_little_keep_it_between_the_cues(of: str, parted_at: float) -> None:
+    """A token ends where the next begins, wherever in the pause, or a little outside of it, that is."""
+    tokens = tuple(
+        TokenTime(text=word, start=start, end=end)
+        for word, start, end in (("Evet", 0.1, 0.8), (" geldim.", 0.8, parted_at), (" Gittim.", parted_at, 4.0))
+    )
+    made = window("Je suis venu. Je suis parti.", (20.0, 21.5), (22.5, 24.0))
+    made = made.model_copy(update={"source": text("tr", "Evet geldim. Gittim.", tokens=tokens)})
+    if of == "transcript":
+        made = made.model_copy(update={"targets": (made.source,)})
+    first, second = make_cues([made], made.targets[0].language, PROFILE)
+    assert 22.5 <= second.start_s <= 22.61
+    assert first.end_s <= second.start_s - PROFILE.min_gap_s
+    assert first.end_s < 22.5
+
+
 def test_a_long_sentence_is_split_at_clauses_and_lines_do_not_end_on_an_article() -> None:
     long = (
         "Comme il pleuvait beaucoup hier soir, nous avons décidé de rester à la maison, "
