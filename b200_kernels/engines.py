@@ -2,11 +2,31 @@
 
 from __future__ import annotations
 
+import importlib.util
+
 from b200_kernels.checkpoints import Checkpoint
 from b200_kernels.engine import DtypeName, EngineName, SpeechEngine
 
 AUTO: EngineName = "compiled"
 """What ``auto`` takes: on CPUs by ``voxtral benchmark`` (docs/log.md); no GPU has compared them yet."""
+
+
+class EngineChoice(ValueError):
+    """An engine was asked for what it cannot do. The message says what to take instead."""
+
+
+def check_engine(name: EngineName, dtype: DtypeName, deterministic: bool) -> None:
+    """Before any work, on any machine. Raises EngineChoice."""
+    if name == "vllm" and deterministic:
+        raise EngineChoice("vllm has no deterministic mode here: use --engine compiled or reference")
+    if name != "compiled" and dtype == "bf16x3":
+        raise EngineChoice(f"{name} does not know bf16x3: use --engine compiled, or --dtype float32")
+
+
+def check_installed(name: EngineName) -> None:
+    """On the machine that is to run it. Raises EngineChoice."""
+    if name == "vllm" and importlib.util.find_spec("vllm") is None:
+        raise EngineChoice("vLLM is not installed: pip install 'voxtral-b200[vllm]', or use --engine compiled")
 
 
 def open_engine(
@@ -20,8 +40,10 @@ def open_engine(
     """An engine over a checkpoint, on the best device of this machine.
 
     ``deterministic`` asks for answers that do not depend on what else is in flight, to the last bit; the reference
-    engine's never do. Raises CheckpointError, EngineError (vLLM is not installed), ValueError (vLLM has no such mode).
+    engine's never do. Raises CheckpointError, EngineError (vLLM does not start), EngineChoice.
     """
+    check_engine(name, dtype, deterministic)
+    check_installed(name)
     match name:
         case "compiled":
             from b200_kernels.compiled.engine import CompiledEngine
@@ -30,8 +52,6 @@ def open_engine(
         case "vllm":
             from b200_kernels.vllm_engine import VllmEngine
 
-            if deterministic:
-                raise ValueError("vllm has no deterministic mode here: use --engine compiled or reference")
             return VllmEngine(checkpoint, dtype=dtype, threads=threads)
         case "reference":
             from b200_kernels.reference_engine import ReferenceEngine

@@ -51,6 +51,8 @@ class Medium(Record):
     audio_stream: int | None = None
     language: str | None = None
     """ISO 639-1 code from the list or the audio stream's tag."""
+    listed_language: bool = False
+    """Whether a list named the language: that is meant, where a tag is often wrong."""
     targets: tuple[str, ...] = ()
     """Target languages that the list asks for this medium; empty means the run's."""
     failure: Failure | None = None

@@ -20,7 +20,7 @@ from cluster.resources import ResourcePlan
 from cluster.resources import plan as plan_resources
 from pipelines.archive.storage import Store
 from pipelines.ledger.assemble import MediumReport, assemble
-from pipelines.ledger.lease import Lease
+from pipelines.ledger.lease import Lease, LeaseHeld
 from pipelines.ledger.output_names import OutputNames
 from pipelines.ledger.parts import PartStore
 from pipelines.ledger.runs import Run, save_run
@@ -39,7 +39,7 @@ from ray_apps.settings import Settings
 from ray_apps.spoken_language import SpokenLanguages
 from ray_apps.stages import Ledger, Listen, Record
 from ray_apps.summary import RunSummary, Tally
-from ray_apps.translator import TranslatorSettings, VoxtralTranslator
+from ray_apps.translator import LANGUAGE_UNKNOWN, TranslatorSettings, VoxtralTranslator
 
 PAUSES_S = (2.0, 10.0, 30.0)
 """Between passes over shards that failed for a passing reason: a store that is away for half a minute comes back."""
@@ -71,9 +71,12 @@ def run_job(settings: Settings, feedback: Feedback) -> RunSummary:
             job.run()
         except KeyboardInterrupt:
             interrupted = True
-        finally:
-            summary = job.finish(interrupted, time.monotonic() - began)
-        return summary
+        except LeaseHeld:
+            raise  # whoever holds it now writes the tables
+        except BaseException:
+            job.finish(interrupted, time.monotonic() - began)
+            raise
+        return job.finish(interrupted, time.monotonic() - began)
 
 
 def dry_run(settings: Settings, feedback: Feedback) -> JobPlan:
@@ -93,7 +96,15 @@ def _plan(settings: Settings, feedback: Feedback, stack: ExitStack) -> JobPlan:
     if cluster_address(settings.address) is None and not ray.is_initialized():
         return plan_job(settings, feedback)
     stack.enter_context(ray_session(settings.address))
+    if _is_this_machine_alone():
+        return plan_job(settings, feedback)
     return plan_job(settings, feedback, CLUSTER_GPU if ray.cluster_resources().get("GPU") else CLUSTER_CPU)
+
+
+def _is_this_machine_alone() -> bool:
+    """Whether the cluster is this machine: then it need not be guessed at."""
+    alive = [node["NodeID"] for node in ray.nodes() if node["Alive"]]
+    return alive == [ray.get_runtime_context().get_node_id()]
 
 
 def _mended(plan: JobPlan, feedback: Feedback) -> JobPlan:
@@ -113,7 +124,7 @@ class _Job:
         self.run_record = save_run(
             plan.store,
             plan.recipe.fingerprint,
-            plan.settings.model_dump(mode="json"),
+            plan.settings.model_dump(mode="json") | {"recipe": plan.recipe.model_dump(mode="json")},
             plan.media,
             plan.counts,
             targets=plan.settings.targets,
@@ -154,8 +165,8 @@ class _Job:
         """Count this run's failure of each; one that failed in as many runs as are allowed becomes an error part."""
         for shard in shards:
             failure = self.tally.still_open[shard.name].failure
-            if failure and self.plan.parts.record_attempt(shard.name) >= self.plan.settings.max_attempts:
-                detail = f"{failure.detail} (tried {self.plan.settings.max_attempts} times; --retry-errors tries again)"
+            if failure and self.plan.parts.record_failure(shard.name) >= self.plan.settings.max_attempts:
+                detail = f"{failure.detail} (in {self.plan.settings.max_attempts} runs; --retry-errors tries again)"
                 lasting = Failure(kind=failure.kind, detail=detail, permanent=True)
                 row = error_row(ShardRow(shard), lasting, self.plan.recipe.fingerprint)
                 if row.part:
@@ -168,19 +179,27 @@ class _Job:
         self._assemble_if_complete(row.shard.medium.id)
 
     def _pass_over(self, shards: Sequence[Shard]) -> list[Shard]:
-        """Work on these shards, and on no more than one of a medium until its language is known; returns those that
-        stay open.
+        """Work on these shards, those that wait for their medium's language after those that tell it; returns those
+        that stay open.
         """
         still_open: list[Shard] = []
+        untold: list[Shard] = []
         waiting = shards
         while waiting:
             begin, waiting = self.languages.ready(waiting)
-            still_open += self._work_on(begin)
-        return still_open
+            left = self._work_on(begin)
+            untold += [shard for shard in left if self._failed_by(shard, LANGUAGE_UNKNOWN)]
+            still_open += [shard for shard in left if not self._failed_by(shard, LANGUAGE_UNKNOWN)]
+        return still_open + (self._work_on(self.languages.settle(untold)) if untold else [])
+
+    def _failed_by(self, shard: Shard, kind: str) -> bool:
+        failure = self.tally.still_open[shard.name].failure
+        return failure is not None and failure.kind == kind
 
     def _work_on(self, shards: Sequence[Shard]) -> list[Shard]:
         still_open: list[Shard] = []
-        for row in results(self.plan, shards, self.resources):
+        for row in results(self.plan, shards, self.resources, self.lease.token):
+            self.lease.check()
             if row.part is None:
                 self.tally.shard(row)
                 still_open.append(row.shard)
@@ -207,7 +226,10 @@ class _Job:
         ready, _ = ray.wait(waiting, num_returns=len(waiting), timeout=wait_s)
         for task in ready:
             name = self.assembling.pop(task)
-            report = ray.get(task)
+            try:
+                report = ray.get(task)
+            except ray.exceptions.RayError as error:
+                report = str(error).strip().splitlines()[-1]
             if isinstance(report, MediumReport):
                 self.tally.medium(report)
                 for sentence in report.kept_edits:
@@ -228,8 +250,11 @@ class _Job:
         return summary
 
 
-def results(plan: JobPlan, shards: Sequence[Shard], resources: ResourcePlan) -> Iterator[ShardRow]:
-    """Shards through all stages on the cluster that Ray is joined to; rows come back as they are done."""
+def results(plan: JobPlan, shards: Sequence[Shard], resources: ResourcePlan, run: str) -> Iterator[ShardRow]:
+    """Shards through all stages on the cluster that Ray is joined to; rows come back as they are done.
+
+    ``run`` is a word that names this run.
+    """
     configure_data()
     settings, recipe = plan.settings, plan.recipe
     # The store's own URL: absolute, where a worker's folder is not the driver's.
@@ -243,6 +268,7 @@ def results(plan: JobPlan, shards: Sequence[Shard], resources: ResourcePlan) -> 
         threads=resources.torch_threads,
         window_deadline_s=settings.window_deadline_s,
         max_attempts=settings.max_attempts,
+        run=run,
         ledger_url=plan.store.url,
         fingerprint=recipe.fingerprint,
     )

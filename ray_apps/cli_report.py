@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from pipelines.records import NOT_OPENED
 from ray_apps.cli_feedback import audio_length, visible
 
 if TYPE_CHECKING:
@@ -52,6 +54,7 @@ def show_plan(plan: dict[str, Any], console: Console) -> None:
     show_rows(
         [
             ("media", f"{plan['media']}, {plan['media_failed']} of them cannot be read"),
+            *([("not opened", f"{plan['not_opened']}, no media by their names")] if plan["not_opened"] else []),
             ("audio", audio_length(plan["audio_s"])),
             ("shards", f"{plan['shards']}, {plan['shards_skipped']} are done already"),
             ("to do", f"{audio_length(plan['missing_s'])} in {plan['shards_missing']} shards"),
@@ -61,8 +64,7 @@ def show_plan(plan: dict[str, Any], console: Console) -> None:
         ],
         console,
     )
-    for name, kind, detail in plan["errors"][:SHOWN_ERRORS]:
-        _print(console, f"{name}: {kind}: {detail}")
+    _print_errors(plan["errors"], "", console)
 
 
 def plan_figures(plan: JobPlan) -> dict[str, Any]:
@@ -71,9 +73,11 @@ def plan_figures(plan: JobPlan) -> dict[str, Any]:
 
     missing = plan.missing
     guess = estimate(plan)
+    failures = [medium.failure for medium in plan.media]
     return {
         "media": len(plan.media),
-        "media_failed": sum(medium.failure is not None for medium in plan.media),
+        "media_failed": sum(f is not None and f.kind != NOT_OPENED for f in failures),
+        "not_opened": sum(f is not None and f.kind == NOT_OPENED for f in failures),
         "audio_s": plan.audio_s,
         "shards": plan.shard_count,
         "shards_missing": len(missing),
@@ -131,17 +135,18 @@ def write_json(result: dict[str, Any], path: Path) -> None:
 
 
 def _show_errors(summary: RunSummary, console: Console) -> None:
-    from pipelines.records import NOT_OPENED
+    _print_errors(summary.errors, f"all of them in {summary.out.rstrip('/')}/errors.parquet", console)
 
-    wrong = [error for error in summary.errors if error[1] != NOT_OPENED]
-    if not wrong:
-        return
-    _print(console, "")
+
+def _print_errors(errors: Sequence[tuple[str, str, str]], where: str, console: Console) -> None:
+    """The first of them, without the files that are no media by their names."""
+    wrong = [error for error in errors if error[1] != NOT_OPENED]
+    if wrong:
+        _print(console, "")
     for name, kind, detail in wrong[:SHOWN_ERRORS]:
         _print(console, f"{name}: {kind}: {detail}")
-    more = len(wrong) - SHOWN_ERRORS
-    if more > 0:
-        _print(console, f"and {more} more, all of them in {summary.out.rstrip('/')}/errors.parquet")
+    if len(wrong) > SHOWN_ERRORS:
+        _print(console, ", ".join(part for part in (f"and {len(wrong) - SHOWN_ERRORS} more", where) if part))
 
 
 def _print(console: Console, line: str) -> None:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import cast
 
+from pydantic import ValidationError
+
 from b200_kernels import prompts
 from b200_kernels.checkpoints import (
     Checkpoint,
@@ -15,7 +17,7 @@ from b200_kernels.checkpoints import (
     open_checkpoint,
 )
 from b200_kernels.engine import DtypeName
-from b200_kernels.engines import AUTO
+from b200_kernels.engines import AUTO, check_engine, check_installed
 from b200_kernels.ops.split_linear import op as split_linear
 from b200_kernels.precision import detect_optimal_dtype
 from cluster.feedback import Feedback
@@ -40,6 +42,8 @@ class Accelerator:
 CLUSTER_GPU = Accelerator(has_gpu=True, dtype="bfloat16")
 """A cluster's GPUs, seen from a driver that may have none: every kind we name (A100 and later) computes in bf16."""
 CLUSTER_CPU = Accelerator(has_gpu=False, dtype="float32")
+_CPU_FORMATS = {"float32", "bf16x3"}
+"""A CPU that lacks what bf16x3 needs computes it in float32."""
 
 
 def this_machine() -> Accelerator:
@@ -122,7 +126,9 @@ def plan_job(settings: Settings, feedback: Feedback, accelerator: Accelerator | 
     if settings.source:
         for target in settings.targets:
             _warn_of_pair(checkpoint, settings.source, target, feedback)
-    recipe = resolve(settings, checkpoint, accelerator)
+    recipe = _as_before(settings, resolve(settings, checkpoint, accelerator), feedback)
+    if settings.address is None:
+        check_installed(recipe.engine)
     manifest = build_manifest(
         settings.inputs,
         settings.media,
@@ -149,10 +155,13 @@ def resolve(settings: Settings, checkpoint: Checkpoint, accelerator: Accelerator
     """Every ``auto`` resolved, by the hardware and the checkpoint."""
     engine = AUTO if settings.engine == "auto" else settings.engine
     dtype = accelerator.dtype if settings.dtype == "auto" else settings.dtype
+    if settings.dtype == "auto" and dtype == "bf16x3" and engine != "compiled":
+        dtype = "float32"
+    check_engine(engine, dtype, settings.deterministic)
     return Recipe(
         checkpoint=checkpoint.digest,
         engine=engine,
-        dtype="float32" if dtype == "bf16x3" and engine != "compiled" else dtype,
+        dtype=dtype,
         deterministic=settings.deterministic,
         prompts=digest([prompts.SPEECH, prompts.TEXT]),
         source=settings.source,
@@ -183,6 +192,26 @@ def _warn_of_pair(checkpoint: Checkpoint, source: str, target: str, feedback: Fe
         feedback.warning(warning)
 
 
+def _as_before(settings: Settings, recipe: Recipe, feedback: Feedback) -> Recipe:
+    """The recipe in the number format of the output's newest run, where ``auto`` alone makes the difference: work that
+    was begun on one CPU goes on with the same parts on another.
+    """
+    try:
+        before = Recipe.model_validate(load_run(Store(settings.out)).settings.get("recipe"))
+    except (RunError, ValidationError):
+        return recipe
+    if settings.dtype != "auto" or before == recipe or before.model_copy(update={"dtype": recipe.dtype}) != recipe:
+        return recipe
+    if {before.dtype, recipe.dtype} == _CPU_FORMATS:
+        feedback.info(f"the run goes on in {before.dtype}, as it began")
+        return before
+    feedback.warning(
+        f"earlier work in {settings.out} was done in {before.dtype}, and this would be {recipe.dtype}, beside it: "
+        f"--dtype {before.dtype} goes on with it"
+    )
+    return recipe
+
+
 def _known(settings: Settings, recipe: Recipe) -> dict[str, Medium]:
     """Media that an earlier run with the same fingerprint opened, by id."""
     try:
@@ -206,7 +235,7 @@ def _warn_of_tags(media: tuple[Medium, ...], settings: Settings, checkpoint: Che
 
 def _with_language(medium: Medium, settings: Settings, checkpoint: Checkpoint) -> Medium:
     """The medium, with a failure where its own language is one that the checkpoint refuses."""
-    source = settings.source or medium.language
+    source = _source(medium, settings, checkpoint)
     if medium.failure is not None or source is None:
         return medium
     try:
@@ -220,6 +249,15 @@ def _with_language(medium: Medium, settings: Settings, checkpoint: Checkpoint) -
 
 
 def _shards(medium: Medium, settings: Settings, checkpoint: Checkpoint) -> tuple[Shard, ...]:
-    source = settings.source or medium.language or checkpoint.capabilities.only_language or "auto"
+    source = _source(medium, settings, checkpoint) or "auto"
     targets = medium.targets or settings.targets
     return tuple(cut_into_shards(medium, settings.windows.shard_s, source, targets))
+
+
+def _source(medium: Medium, settings: Settings, checkpoint: Checkpoint) -> str | None:
+    """The spoken language: a list's word goes before the run's, that before the medium's tag, that before the only
+    language that the model knows; None where it has to be found out.
+    """
+    if medium.listed_language:
+        return medium.language
+    return settings.source or medium.language or checkpoint.capabilities.only_language

@@ -80,6 +80,8 @@ class Tally:
             return
         self.still_open.pop(name, None)
         self.shards_done += 1
+        if row.part is not None and row.part.failure is not None:
+            return  # no audio was done
         self.audio_s += row.shard.end_s - row.shard.start_s
         for stage, seconds in row.seconds.items():
             self.profiler.record(stage, seconds)
@@ -118,7 +120,8 @@ class Tally:
             media_failed=totals.failed,
             media_open=totals.open,
             shards=totals.shards,
-            shards_done=self.shards_done,
+            # An interrupted run has parts whose rows never came back.
+            shards_done=max(self.shards_done, totals.shards_done - (plan.shard_count - len(plan.missing))),
             shards_skipped=plan.shard_count - len(plan.missing),
             audio_s=self.audio_s,
             speech_s=totals.speech_s,

@@ -7,6 +7,7 @@ plain class that a test calls directly. It knows no files and no subtitles.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import math
 import os
@@ -23,7 +24,7 @@ from b200_kernels.engine import DtypeName, EngineError, EngineName, SpeechEngine
 from b200_kernels.engines import AUTO, open_engine
 from b200_kernels.prompts import Task, Transcribe, Translate, TranslateText
 from pipelines.archive.storage import Store
-from pipelines.ledger.parts import PartStore
+from pipelines.ledger.parts import PartStore, ShardAttempt
 from pipelines.records import UNIDENTIFIED, Failure, Part, PartWindow, Text, TokenTime, Window
 from quality.gate import LIKELY_LANGUAGES, Judgement, Step, best, judge_transcript, judge_translation, ladder
 from quality.language_id import identify
@@ -32,6 +33,10 @@ from ray_apps.rows import ShardRow, error_row
 
 ENOUGH_LETTERS = 120
 """Transcribed letters after which the spoken language is identified."""
+SURE = 0.5
+"""Below this an identified language is a guess: a stray word must not decide for a film."""
+LANGUAGE_UNKNOWN = "language_unknown"
+"""Kind of failure of a shard that waits until the rest of its medium tells the language."""
 
 
 class TranslatorSettings(BaseModel):
@@ -50,7 +55,9 @@ class TranslatorSettings(BaseModel):
     window_deadline_s: float = 300.0
     """Longest time that a shard may take, for each of its windows."""
     max_attempts: int = 5
-    """A shard that has begun more often than this is taken for one that kills its worker."""
+    """A shard whose worker has died this often is not tried again."""
+    run: str = "alone"
+    """Names the run among all that work on the ledger."""
     ledger_url: str | None = None
     fingerprint: str = ""
 
@@ -123,8 +130,8 @@ class VoxtralTranslator:
             if sum(map(len, texts)) >= ENOUGH_LETTERS:
                 break
         # Not only the declared ones: Turkish is not among them, and is this product's first source.
-        code, _ = identify(texts, sorted(self.engine.capabilities.languages.union(LIKELY_LANGUAGES)))
-        return code
+        code, sure = identify(texts, sorted(self.engine.capabilities.languages.union(LIKELY_LANGUAGES)))
+        return code if sure >= SURE else UNIDENTIFIED
 
     async def _window(self, window: Window, source: str, targets: Sequence[str], name: str) -> PartWindow:
         foreign = [t for t in targets if t != source]
@@ -216,21 +223,36 @@ class VoxtralTranslator:
     async def _shard(self, row: ShardRow) -> ShardRow:
         if row.part is not None or row.failure is not None:
             return row
+        try:
+            attempt = self._begin(row.shard.name)
+        except OSError as error:
+            return ShardRow(row.shard, failure=Failure(kind="store", detail=str(error), permanent=False))
+        if attempt is not None and attempt.died >= self.settings.max_attempts:
+            detail = f"its worker died {attempt.died} times; try it alone with --retry-errors"
+            done = error_row(row, Failure(kind="worker_died", detail=detail, permanent=True), self.settings.fingerprint)
+        else:
+            done = await self._tried(row)
+        self._end(attempt)
+        return done
+
+    async def _tried(self, row: ShardRow) -> ShardRow:
+        """The row with a part, or with the failure that keeps it open."""
         shard = row.shard
         started = time.monotonic()
         deadline_s = self.settings.window_deadline_s * max(1, len(row.windows))
+        source = shard.source
         try:
-            if self._attempts(shard.name) > self.settings.max_attempts:
-                detail = f"its worker died {self.settings.max_attempts} times; try it alone with --retry-errors"
-                failure = Failure(kind="worker_died", detail=detail, permanent=True)
-                return error_row(row, failure, self.settings.fingerprint)
             async with asyncio.timeout(deadline_s):
-                translation = await self.translate(row.windows, shard.source, shard.targets, shard.name)
+                if source == "auto":
+                    source = await self._identify(row.windows)
+                    if source == UNIDENTIFIED and row.windows:
+                        detail = "its transcripts do not tell the spoken language"
+                        failure = Failure(kind=LANGUAGE_UNKNOWN, detail=detail, permanent=False)
+                        return ShardRow(shard, failure=failure)
+                translation = await self.translate(row.windows, source, shard.targets, shard.name)
         except TimeoutError:
             detail = f"no answer from the engine within {deadline_s:.0f} s"
             return ShardRow(shard, failure=Failure(kind="deadline", detail=detail, permanent=False))
-        except OSError as error:
-            return ShardRow(shard, failure=Failure(kind="store", detail=str(error), permanent=False))
         except ValueError as error:
             failure = Failure(kind="refused", detail=f"the engine refused it: {error}", permanent=True)
             return error_row(row, failure, self.settings.fingerprint)
@@ -251,11 +273,20 @@ class VoxtralTranslator:
         )
         return ShardRow(shard, seconds=seconds, part=part)
 
-    def _attempts(self, shard_name: str) -> int:
-        """How often this shard has begun, this time included; the count outlives every process."""
+    def _begin(self, shard_name: str) -> ShardAttempt | None:
+        """Note that this shard is tried; the note outlives every process. Raises StoreError."""
         if self.settings.ledger_url is None:
-            return 1
-        return PartStore(Store(self.settings.ledger_url), self.settings.fingerprint).record_attempt(shard_name)
+            return None
+        return self._parts(self.settings.ledger_url).begin_attempt(shard_name, self.settings.run)
+
+    def _end(self, attempt: ShardAttempt | None) -> None:
+        if attempt is not None and self.settings.ledger_url is not None:
+            # A store that is away must not cost the answer: the note then counts as one death too many.
+            with contextlib.suppress(OSError):
+                self._parts(self.settings.ledger_url).end_attempt(attempt)
+
+    def _parts(self, url: str) -> PartStore:
+        return PartStore(Store(url), self.settings.fingerprint)
 
 
 def _retry_task(step: Step, source: str, target: str, transcript: str) -> Task | None:

@@ -109,6 +109,7 @@ def probe_candidate(
         container=found.container,
         audio_stream=found.audio_stream,
         language=candidate.language or _tagged_language(found.language),
+        listed_language=candidate.language is not None,
         targets=candidate.targets,
     )
 

@@ -77,6 +77,11 @@ class Lease:
             if self._is_mine(self._read()):
                 self._store.delete(self._path)
 
+    @property
+    def token(self) -> str:
+        """32 hexadecimal digits that name this holder, and nobody else."""
+        return self._me.token
+
     def renew(self) -> None:
         """Say that we live, unless somebody else has taken over. The thread calls it every 20 seconds."""
         there = self._read()

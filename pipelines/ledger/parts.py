@@ -7,7 +7,8 @@ again.
 
     _voxtral/parts/<fingerprint>/<medium>/<index>.json      one shard, of a medium that is under way
     _voxtral/ledger/<fingerprint>/<medium>.json.gz          all shards of a finished medium
-    _voxtral/attempts/<fingerprint>/<medium>/<index>.<n>    an empty file for every try that began
+    _voxtral/attempts/<fingerprint>/<medium>/<index>.<n>.<run>     an empty file for a try whose process died
+    _voxtral/attempts/<fingerprint>/<medium>/<index>.<n>.failed    one for every run that gave up on the shard
 
 It does not know what a part is good for, nor how many shards a medium has.
 """
@@ -18,7 +19,7 @@ import gzip
 import io
 import re
 import zlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -31,6 +32,8 @@ from pipelines.records import Part, Record
 
 ROOT = "_voxtral"
 _SHARD_NAME = re.compile(r"[A-Za-z0-9_-]+/[0-9]{5,}")
+_TRIED = re.compile(r"(?P<shard>[A-Za-z0-9_-]+/[0-9]{5,})\.[0-9]+\.(?P<word>\w+)")
+_FAILED = "failed"
 _READERS = 16
 """Files read at the same time where many are; a bucket answers each in tens of milliseconds."""
 
@@ -57,6 +60,14 @@ class Collected:
     parts: tuple[Part, ...]
     finished: bool
     damaged: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ShardAttempt:
+    """A try that has begun; ``died`` is how many before it took their process with them."""
+
+    path: str
+    died: int
 
 
 class DamagedFile(Exception):
@@ -156,18 +167,33 @@ class PartStore:
         """Make shards undone; the other shards of a finished medium become part files again."""
         self._unpack(medium_id, set(indices))
 
-    def record_attempt(self, shard_name: str) -> int:
-        """Note, for good, that a shard is about to be tried; returns which try this is, from 1.
+    def begin_attempt(self, shard_name: str, run: str) -> ShardAttempt:
+        """Note, for good, that a shard is about to be tried by a run; call it before whatever may kill the process.
 
-        Call it before whatever may kill the process. Two processes never get the same number.
+        ``run`` is a word of letters and digits that no other run has. What is noted goes with
+        :meth:`end_attempt`, so that only a try whose process died stays.
         """
+        died = _deaths(self.store.list(self._folder("attempts", _checked(shard_name).split("/")[0])), shard_name, run)
+        return ShardAttempt(self._note(shard_name, run), died)
+
+    def end_attempt(self, attempt: ShardAttempt) -> None:
+        """Whoever tried is still there, whatever came of it."""
+        self.store.delete(attempt.path)
+
+    def record_failure(self, shard_name: str) -> int:
+        """Note, for good, that a run gave up on a shard; returns how many runs have, this one included."""
+        self._note(shard_name, _FAILED)
+        names = self.store.list(self._folder("attempts", _checked(shard_name).split("/")[0]))
+        return sum(found == (shard_name, _FAILED) for found in map(_tried, names))
+
+    def _note(self, shard_name: str, word: str) -> str:
         number = self.attempts(shard_name) + 1
-        while not self.store.create(f"{self._attempts_path(shard_name)}.{number}", b""):
+        while not self.store.create(path := f"{self._attempts_path(shard_name)}.{number}.{word}", b""):
             number += 1
-        return number
+        return path
 
     def attempts(self, shard_name: str) -> int:
-        """How often a shard was tried since it last had texts (0 for one that has), or its errors were
+        """How often a shard was tried in vain since it last had texts (0 for one that has), or its errors were
         reopened.
         """
         medium_id = _checked(shard_name).split("/")[0]
@@ -275,12 +301,7 @@ class PartStore:
                 self.store.delete(path)
 
     def _count(self, paths: Iterable[str]) -> dict[str, int]:
-        counts: dict[str, int] = {}
-        for path in paths:
-            name, _, number = "/".join(path.split("/")[-2:]).rpartition(".")
-            if number.isdecimal() and _SHARD_NAME.fullmatch(name):
-                counts[name] = max(counts.get(name, 0), int(number))
-        return counts
+        return dict(Counter(found[0] for found in map(_tried, paths) if found))
 
     def _folder(self, kind: str, medium_id: str = "") -> str:
         return f"{ROOT}/{kind}/{self.fingerprint}" + (f"/{medium_id}" if medium_id else "")
@@ -307,6 +328,18 @@ def _index(path: str) -> int | None:
     name = path.rpartition("/")[2]
     stem = name.removesuffix(".json")
     return int(stem) if stem != name and len(stem) >= 5 and stem.isdecimal() else None
+
+
+def _tried(path: str) -> tuple[str, str] | None:
+    """The shard and word of a noted attempt."""
+    found = _TRIED.fullmatch("/".join(path.split("/")[-2:]))
+    return (found["shard"], found["word"]) if found else None
+
+
+def _deaths(paths: Iterable[str], shard_name: str, run: str) -> int:
+    """Tries that killed their process. The last one of another run may have ended because that run was killed."""
+    words = Counter(found[1] for found in map(_tried, paths) if found and found[0] == shard_name)
+    return sum(count if word == run else count - 1 for word, count in words.items() if word != _FAILED)
 
 
 def _checked(shard_name: str) -> str:

@@ -64,7 +64,9 @@ def test_every_file_is_accounted_for(first):
     out, summary = first
     media = {row["name"]: row["status"] for row in pq.read_table(out / "media.parquet").to_pylist()}
     assert media["haberler.mp3"] == media["alt klasör/ev 'ödevi' 🎬.webm"] == "ok"
-    assert media["empty.mp4"] == media["text.mp4"] == media["truncated.mp4"] == "failed"
+    failed = ("empty.mp4", "text.mp4", "truncated.mp4", "playlist.m3u8")
+    assert {media[name] for name in failed} == {"failed"}
+    assert len(media) == 2 + len(failed)
     assert summary.media_done == 2
     assert verify(Store(str(out))).problems == ()
 
@@ -226,7 +228,7 @@ def test_a_disk_that_is_full_for_a_while_costs_time_and_nothing_else(tmp_path, s
 def test_a_disk_that_stays_full_leaves_the_shards_to_the_next_run(tmp_path, sample_archive, monkeypatch):
     shutil.copy(sample_archive / "clips" / "market.webm", tmp_path / "market.webm")
     monkeypatch.setattr(batch_job, "Ledger", fake_full_disk(tmp_path / "room"))
-    monkeypatch.setattr(batch_job, "PAUSES_S", ())
+    monkeypatch.setattr(batch_job, "PAUSES_S", (0.01,) * 6)
     full = run_job(settings(tmp_path, tmp_path / "out"), SilentFeedback())
     assert full.shards_done == 0
     assert full.transient == full.shards

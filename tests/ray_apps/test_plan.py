@@ -8,9 +8,11 @@ import pytest
 
 from b200_kernels.checkpoint_sources import EMBEDDED_FOLDER
 from b200_kernels.checkpoints import UnsupportedPair
+from b200_kernels.engines import EngineChoice
 from cluster.feedback import SilentFeedback
 from pipelines.archive.inputs import NoInput
-from ray_apps.plan import plan_job
+from pipelines.ledger.runs import save_run
+from ray_apps.plan import CLUSTER_GPU, Accelerator, plan_job
 from ray_apps.settings import Settings
 
 
@@ -65,6 +67,45 @@ def test_a_medium_in_another_language_fails_alone(clips, sample_archive):
     failed = {m.name: m.failure.kind for m in plan.media if m.failure}
     assert failed == {"haberler.mp3": "language"}
     assert [shard.medium.name for shard in plan.missing] == ["market.webm"]
+
+
+def test_work_that_began_on_another_cpu_goes_on_in_its_number_format(clips, tmp_path):
+    out = settings(clips, out=str(tmp_path / "out"))
+    here, there = Accelerator(has_gpu=False, dtype="bf16x3"), Accelerator(has_gpu=False, dtype="float32")
+    first = plan_job(out, SilentFeedback(), there)
+    record = out.model_dump(mode="json") | {"recipe": first.recipe.model_dump(mode="json")}
+    cues = {"targets": out.targets, "cue_settings": out.cue_settings}
+    save_run(first.store, first.recipe.fingerprint, record, first.media, first.counts, **cues)
+    assert plan_job(out, SilentFeedback(), here).recipe == first.recipe
+    chosen = out.model_copy(update={"dtype": "bf16x3"})
+    assert plan_job(chosen, SilentFeedback(), here).recipe.dtype == "bf16x3"
+    assert plan_job(out, SilentFeedback(), CLUSTER_GPU).recipe.dtype == "bfloat16"
+
+
+def test_a_lists_language_goes_before_the_runs(clips):
+    (clips / "list.csv").write_text("url,source_lang\nhaberler.mp3,de\nmarket.webm,\n")
+    plan = plan_job(settings(clips, inputs=(str(clips / "list.csv"),), source="tr"), SilentFeedback())
+    assert {m.name: m.failure and m.failure.kind for m in plan.media} == {
+        "haberler.mp3": "language",
+        "market.webm": None,
+    }
+
+
+def test_the_embedded_model_refuses_a_language_that_it_never_learned_without_a_tag_too(clips):
+    plan = plan_job(settings(clips, targets=("de",)), SilentFeedback())
+    assert {m.failure and m.failure.kind for m in plan.media} == {"language"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"engine": "vllm", "deterministic": True}, "deterministic"),
+        ({"engine": "reference", "dtype": "bf16x3"}, "bf16x3"),
+    ],
+)
+def test_an_engine_that_cannot_do_it_is_refused_while_planning(clips, changes, told):
+    with pytest.raises(EngineChoice, match=told):
+        plan_job(settings(clips, **changes), SilentFeedback())
 
 
 def test_no_input_is_said(tmp_path):

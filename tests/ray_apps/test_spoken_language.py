@@ -52,3 +52,22 @@ def test_a_shard_that_failed_tells_nothing_and_the_first_that_tells_decides():
     failure = Failure(kind="crashed", detail="", permanent=True)
     languages.learn([part(film[0], "en", failure), part(film[1], "tr"), part(film[2], "en")])
     assert [s.source for s in languages.ready(film[3:])[0]] == ["tr"]
+
+
+def test_after_three_that_told_nothing_the_rest_begin_together():
+    film = shards("film", 9)
+    languages = SpokenLanguages()
+    waiting: list[Shard] = film
+    for index in range(3):
+        begin, waiting = languages.ready(waiting)
+        assert [s.index for s in begin] == [index]
+        languages.learn([part(begin[0], UNIDENTIFIED)])
+    begin, waiting = languages.ready(waiting)
+    assert ([s.index for s in begin], waiting) == ([3, 4, 5, 6, 7, 8], [])
+
+
+def test_what_did_not_tell_is_taken_for_its_mediums_language_or_the_fallbacks():
+    film, talk = shards("film", 2), shards("talk", 1)
+    languages = SpokenLanguages()
+    languages.learn([part(film[1], "tr")])
+    assert [s.source for s in languages.settle([film[0], talk[0]])] == ["tr", "en"]

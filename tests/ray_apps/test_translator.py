@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 
 import numpy as np
 import pyarrow as pa
@@ -163,12 +164,31 @@ def test_a_shard_that_killed_its_worker_too_often_is_an_error_part(tmp_path):
     row = shard_row((window(),))
     parts = PartStore(Store(str(tmp_path)), "f" * 16)
     for _ in range(2):
-        parts.record_attempt(row.shard.name)
+        parts.begin_attempt(row.shard.name, "alone")
     result = ShardRow.decode(asyncio.run(actor(pa.Table.from_pylist([row.encode()]))).to_pylist()[0])
     assert result.part is not None
     assert result.part.failure is not None
     assert result.part.failure.kind == "worker_died"
     assert not engine.requests
+
+
+def test_a_shard_that_was_answered_leaves_no_attempt_behind(tmp_path):
+    actor, _ = translator(good, fingerprint="f" * 16, ledger_url=str(tmp_path))
+    asyncio.run(actor(pa.Table.from_pylist([shard_row((window(),)).encode()])))
+    assert PartStore(Store(str(tmp_path)), "f" * 16).all_attempts() == {}
+
+
+@pytest.mark.parametrize("said", ["OK", "you", "Hmm", "..."])
+def test_a_stray_word_does_not_decide_for_a_film(said):
+    """The shard waits: the rest of its medium may tell the language."""
+    engine = FakeEngine(lambda task, request: said, languages=frozenset({"fr", "de"}), demo_model=False)
+    actor = VoxtralTranslator(TranslatorSettings(model=None), engine)
+    row = shard_row((window(),))
+    untold = dataclasses.replace(row, shard=row.shard.model_copy(update={"source": "auto"}))
+    result = ShardRow.decode(asyncio.run(actor(pa.Table.from_pylist([untold.encode()]))).to_pylist()[0])
+    assert result.part is None
+    assert result.failure is not None
+    assert (result.failure.kind, result.failure.permanent) == ("language_unknown", False)
 
 
 @pytest.mark.parametrize("count", [0, 1, 3])

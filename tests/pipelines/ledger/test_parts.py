@@ -220,9 +220,9 @@ def test_repair_keeps_what_it_cannot_read(store, ledger):
     assert store.read_bytes(path.replace("_voxtral", "_voxtral/damaged")) == b"from a newer version"
 
 
-def test_attempts_are_counted_durably_and_end_with_the_part(tmp_path, ledger):
+def test_tries_that_killed_their_process_are_counted_durably_and_end_with_the_part(ledger):
     name = part(7).shard
-    assert [ledger.record_attempt(name) for _ in range(3)] == [1, 2, 3]
+    assert [ledger.begin_attempt(name, "run1").died for _ in range(3)] == [0, 1, 2]
     reopened = pickle.loads(pickle.dumps(ledger))
     assert reopened.attempts(name) == 3
     assert reopened.all_attempts() == {name: 3}
@@ -232,31 +232,55 @@ def test_attempts_are_counted_durably_and_end_with_the_part(tmp_path, ledger):
     assert ledger.all_attempts() == {}
 
 
+def test_a_try_that_came_back_is_no_death(ledger):
+    name = part(7).shard
+    for _ in range(4):
+        attempt = ledger.begin_attempt(name, "run1")
+        assert attempt.died == 0
+        ledger.end_attempt(attempt)
+    assert ledger.all_attempts() == {}
+
+
+def test_runs_that_were_killed_are_not_held_against_the_shards_that_they_were_at(ledger):
+    name = part(7).shard
+    for run in ("run1", "run2", "run3", "run4", "run5", "run6"):
+        assert ledger.begin_attempt(name, run).died == 0
+    ledger.begin_attempt(name, "run6")
+    assert ledger.begin_attempt(name, "run7").died == 1, "run6 saw its first try die and began another"
+
+
+def test_runs_that_gave_up_are_counted_apart_from_deaths(ledger):
+    name = part(7).shard
+    ledger.begin_attempt(name, "run1")
+    assert [ledger.record_failure(name) for _ in range(3)] == [1, 2, 3]
+    assert ledger.begin_attempt(name, "run2").died == 0
+
+
 def test_an_error_part_keeps_its_attempts_for_the_errors_table(ledger):
-    ledger.record_attempt(part(0).shard)
+    ledger.begin_attempt(part(0).shard, "run1")
     ledger.write(part(0, failure=GONE))
     assert ledger.attempts(part(0).shard) == 1
     ledger.compact(MEDIUM, [part(0, failure=GONE)])
     assert ledger.attempts(part(0).shard) == 1
 
 
-def test_two_processes_never_get_the_same_attempt(ledger, monkeypatch):
+def test_two_processes_never_note_the_same_attempt(ledger, monkeypatch):
     name = part(0).shard
-    ledger.record_attempt(name)
+    first = ledger.begin_attempt(name, "run1")
     monkeypatch.setattr(PartStore, "attempts", lambda self, shard_name: 0)  # both looked before either wrote
-    assert ledger.record_attempt(name) == 2
+    assert ledger.begin_attempt(name, "run1").path != first.path
 
 
 @pytest.mark.parametrize("name", ["../x/00001", "a/b/00001", "ab12", "ab12/1", "ab12/00001\n"])
 def test_a_name_that_is_no_shards_is_refused(ledger, name):
     with pytest.raises(ValueError, match="not a shard's name"):
-        ledger.record_attempt(name)
+        ledger.begin_attempt(name, "run1")
 
 
 def test_reopening_errors_of_an_unfinished_medium(ledger):
     ledger.write(part(0))
     ledger.write(part(1, failure=GONE))
-    ledger.record_attempt(part(1).shard)
+    ledger.begin_attempt(part(1).shard, "run1")
     assert ledger.reopen_errors() == 1
     assert ledger.done() == {MEDIUM: {0}}
     assert ledger.all_attempts() == {}
@@ -307,7 +331,7 @@ def test_a_store_that_is_away_is_not_taken_for_damage(ledger, monkeypatch):
 def test_everything_works_in_a_bucket_like_store():
     store = Store("memory://voxtral-test-parts")
     ledger = PartStore(store, FP)
-    ledger.record_attempt(part(0).shard)
+    ledger.begin_attempt(part(0).shard, "run1")
     ledger.write(part(0))
     assert ledger.done() == {MEDIUM: {0}}
     ledger.compact(MEDIUM, ledger.read_medium(MEDIUM))

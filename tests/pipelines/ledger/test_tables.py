@@ -70,8 +70,8 @@ def run_into(store: Store, media=MEDIA, cues=WIDE) -> None:
         assemble(owner, parts, FP, run.cues, store, names=names, targets=run.targets)
         ledger.compact(owner.id, parts)
     ledger.write(part(OPEN, 0))
-    ledger.record_attempt(f"{OPEN.id}/00001")
-    ledger.record_attempt(f"{PARTIAL.id}/00001")
+    ledger.begin_attempt(f"{OPEN.id}/00001", "run1")
+    ledger.begin_attempt(f"{PARTIAL.id}/00001", "run1")
 
 
 def read(store: Store, name: str) -> list[dict]:

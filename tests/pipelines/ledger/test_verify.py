@@ -63,7 +63,7 @@ def run_into(store: Store, fingerprint: str = FP) -> None:
         ledger.compact(owner.id, parts)
     for index in (0, 2):
         ledger.write(part(OPEN, index, fingerprint=fingerprint))
-    ledger.record_attempt(f"{OPEN.id}/00001")
+    ledger.begin_attempt(f"{OPEN.id}/00001", "run1")
     away = Failure(kind="unreadable", detail="timed out", permanent=False)
     write_tables(store, run, {f"{OPEN.id}/00001": away})
     write_summary(store, {"fingerprint": fingerprint})
