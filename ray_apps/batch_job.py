@@ -25,8 +25,8 @@ from pipelines.ledger.output_names import OutputNames
 from pipelines.ledger.parts import PartStore
 from pipelines.ledger.runs import Run, save_run
 from pipelines.ledger.tables import write_summary, write_tables
-from pipelines.records import Failure, Medium, Shard
-from ray_apps.plan import CLUSTER_CPU, CLUSTER_GPU, JobPlan, plan_job
+from pipelines.records import UNIDENTIFIED, Failure, Medium, Shard
+from ray_apps.plan import CLUSTER_CPU, CLUSTER_GPU, JobPlan, plan_job, warn_of_pair
 from ray_apps.ray_session import (
     bounded_actor_retries,
     cluster_address,
@@ -135,6 +135,7 @@ class _Job:
         self.media = {medium.id: medium for medium in plan.media}
         self.tally = Tally(plan)
         self.languages = SpokenLanguages()
+        self.identified: set[str] = set()
         self.assembling: dict[ray.ObjectRef, str] = {}
 
     def run(self) -> None:
@@ -205,10 +206,19 @@ class _Job:
                 still_open.append(row.shard)
             else:
                 self.languages.learn([row.part])
+                self._warn_of_language(row)
                 self._done(row)
             self._collect(wait_s=0)
             self.feedback.progress(**self.tally.figures())
         return still_open
+
+    def _warn_of_language(self, row: ShardRow) -> None:
+        """Once for each identified language that the checkpoint does not declare: of named ones the plan warned."""
+        if row.shard.source != "auto" or row.part is None or row.part.source in (*self.identified, UNIDENTIFIED):
+            return
+        self.identified.add(row.part.source)
+        for target in row.shard.targets:
+            warn_of_pair(self.plan.checkpoint, row.part.source, target, self.feedback)
 
     def _assemble_if_complete(self, medium_id: str) -> None:
         if len(self.done[medium_id]) < len(self.plan.shards[medium_id]):

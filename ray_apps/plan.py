@@ -125,7 +125,7 @@ def plan_job(settings: Settings, feedback: Feedback, accelerator: Accelerator | 
     checkpoint = open_checkpoint(settings.model or default_model(accelerator.has_gpu))
     if settings.source:
         for target in settings.targets:
-            _warn_of_pair(checkpoint, settings.source, target, feedback)
+            warn_of_pair(checkpoint, settings.source, target, feedback)
     recipe = _as_before(settings, resolve(settings, checkpoint, accelerator), feedback)
     if settings.address is None:
         check_installed(recipe.engine)
@@ -187,7 +187,8 @@ def _window_s(settings: Settings, checkpoint: Checkpoint) -> float:
     return wanted
 
 
-def _warn_of_pair(checkpoint: Checkpoint, source: str, target: str, feedback: Feedback) -> None:
+def warn_of_pair(checkpoint: Checkpoint, source: str, target: str, feedback: Feedback) -> None:
+    """Say so where the checkpoint does not declare a translation. Raises UnsupportedPair."""
     if source != target and (warning := check_pair(checkpoint.capabilities, source, target)):
         feedback.warning(warning)
 
@@ -230,7 +231,7 @@ def _warn_of_tags(media: tuple[Medium, ...], settings: Settings, checkpoint: Che
         tagged = [m for m in media if m.failure is None and m.language]
         pairs = {(str(m.language), target) for m in tagged for target in m.targets or settings.targets}
         for source, target in sorted(pairs):
-            _warn_of_pair(checkpoint, source, target, feedback)
+            warn_of_pair(checkpoint, source, target, feedback)
 
 
 def _with_language(medium: Medium, settings: Settings, checkpoint: Checkpoint) -> Medium:

@@ -244,16 +244,23 @@ def test_a_film_gets_one_language_though_its_first_shard_is_silent(tmp_path, sam
     model = tmp_path / "model"
     shutil.copytree(EMBEDDED_FOLDER, model)
     declared = json.loads((model / "voxtral_b200.json").read_text())
-    declared |= {"demo_model": False, "languages": ["tr", "fr", "en", "de"]}
+    declared |= {"demo_model": False, "languages": ["fr", "en", "de"]}
     (model / "voxtral_b200.json").write_text(json.dumps(declared))
     spoken = decode(str(sample_archive / "clips" / "haberler.mp3"), 0, 0.0, 60.0, MediaLimits())
     media = tmp_path / "media"
     samples = np.concatenate([np.zeros(10 * 16_000, np.float32), spoken / np.float32(32768)])
     write(media / "film.wav", samples, Container("wav", "pcm_s16le", 16_000))
     chosen = settings(media, tmp_path / "out", source=None, model=str(model))
-    summary = run_job(chosen, SilentFeedback())
+    warned: list[str] = []
+
+    class FakeEar(SilentFeedback):
+        def warning(self, message: str) -> None:
+            warned.append(message)
+
+    summary = run_job(chosen, FakeEar())
     assert summary.media_done == 1
     assert summary.shards >= 3
+    assert sum("tr is not among the languages" in message for message in warned) == 1
     parts = PartStore(Store(str(tmp_path / "out")), summary.fingerprint)
     plan = plan_job(chosen, SilentFeedback())
     sources = [part.source for part in parts.read_medium(plan.media[0].id)]
