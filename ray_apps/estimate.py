@@ -12,9 +12,9 @@ from pipelines.archive.storage import Store
 if TYPE_CHECKING:
     from ray_apps.plan import JobPlan
 
-# Seconds of audio a second with the reference engine. Demo model: 1.3 full windows/s were measured on two
-# cores for one task, and a run asks for two. The others are orders of magnitude, and the user is told so.
-DEMO_PER_CORE, VOXTRAL_PER_CORE, VOXTRAL_PER_GPU = 15.0, 0.05, 30.0
+# Seconds of audio a second. Demo model: an hour of media took 62 s on two cores (docs/log.md, compiled engine). The
+# others are orders of magnitude, and the user is told so.
+DEMO_PER_CORE, VOXTRAL_PER_CORE, VOXTRAL_PER_GPU = 25.0, 0.05, 30.0
 
 
 @dataclass(frozen=True)
