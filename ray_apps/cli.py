@@ -35,6 +35,7 @@ app = typer.Typer(
 
 Quality = StrEnum("Quality", ["low", "medium", "high", "max"])
 Engine = StrEnum("Engine", ["auto", "compiled", "vllm", "reference"])
+Shape = StrEnum("Shape", ["mini-3b", "small-24b"])
 Dtype = StrEnum("Dtype", ["auto", "float32", "bf16x3", "bfloat16", "float16"])
 
 JsonFile = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the figures here too.")]
@@ -172,6 +173,10 @@ def benchmark(
     dtype: Annotated[Dtype, typer.Option(help="Number format of the model.")] = Dtype.float32,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads of each; else all cores.")] = None,
     kernels: Annotated[bool, typer.Option("--kernels", help="The kernels instead, each beside its reference.")] = False,
+    shape: Annotated[
+        Shape | None,
+        typer.Option(help="A published size with random weights instead.", show_default=False),
+    ] = None,
     picture: Annotated[Path | None, typer.Option(metavar="FILE.svg", help="Draw the speeds.")] = None,
     json_file: JsonFile = None,
     debug: Debug = False,
@@ -184,6 +189,8 @@ def benchmark(
         _check_json_file(json_file)
         if kernels:
             return cli_benchmark.run_kernels(json_file)
+        if shape is not None:
+            return cli_benchmark.run_shape(shape.value, windows, dtype.value, json_file)
         return cli_benchmark.run(
             media, source_lang, target_lang, model, windows, engines, dtype.value, threads, picture, json_file
         )

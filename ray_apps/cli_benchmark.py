@@ -14,9 +14,11 @@ from rich.table import Table
 from b200_kernels.benchmark.contenders import CONTENDERS, Question
 from b200_kernels.benchmark.picture import bars
 from b200_kernels.benchmark.run import RATIOS, Comparison, compare
+from b200_kernels.benchmark.shapes import SHAPES, measure_shape
 from b200_kernels.checkpoints import Checkpoint, open_checkpoint
 from b200_kernels.engine import DtypeName
 from b200_kernels.ops.vad import SileroVad
+from b200_kernels.precision import detect_device, resolve_dtype
 from b200_kernels.prompts import Transcribe, Translate
 from pipelines.languages import language_code
 from pipelines.media.decode import probe
@@ -25,6 +27,7 @@ from pipelines.settings import MediaLimits, VadSettings, WindowSettings
 from pipelines.speech.listen import listen
 from pipelines.speech.shards import cut_into_shards
 from ray_apps.cli_feedback import get_feedback
+from ray_apps.cli_report import show_rows
 from ray_apps.cli_settings import UsageError
 
 
@@ -77,6 +80,22 @@ def run_kernels(json_file: Path | None) -> int:
     Console().print(table)
     if json_file is not None:
         json_file.write_text(json.dumps([vars(row) for row in rows], indent=2) + "\n", encoding="utf-8")
+    return 0
+
+
+def run_shape(shape: str, windows: int, dtype: str, json_file: Path | None) -> int:
+    """A published size with random weights: 120 tokens a window, 256 windows in flight."""
+    device = detect_device()
+    if device.type != "cuda":
+        raise UsageError(
+            f"--shape {shape} is for a GPU, and torch sees none here; without it the embedded model is measured"
+        )
+    chosen = resolve_dtype(cast(DtypeName, dtype), device)
+    found = measure_shape(SHAPES[shape], device, chosen, windows=windows, tokens=120, rows=256)
+    rows = {name: value for name, value in found.figures().items() if not isinstance(value, dict)}
+    show_rows([(name.replace("_", " "), f"{value:.4g}") for name, value in rows.items()], Console())
+    if json_file is not None:
+        json_file.write_text(json.dumps(found.figures(), indent=2) + "\n", encoding="utf-8")
     return 0
 
 

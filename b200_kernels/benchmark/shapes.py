@@ -130,7 +130,7 @@ def _prompt(shape: VoxtralShape) -> list[int]:
 
 def _run(batch: Batch, waiting: deque[Job]) -> None:
     while waiting or batch.rows:
-        joining = []
+        joining: list[Job] = []
         while waiting and len(joining) < batch.encode_at_once and len(batch.rows) + len(joining) < batch.most_rows:
             joining.append(waiting.popleft())
         if joining:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+import torch
 from typer.testing import CliRunner
 
 from ray_apps.cli import app
@@ -45,6 +46,12 @@ def test_a_medium_of_ones_own_is_heard(run, sample_archive):
         (("--engines", "fastest"), 2, "take some of reference"),
         (("--model", "nowhere/at-all"), 2, "nowhere/at-all"),
         (("--json", "/nowhere/x.json"), 2, "cannot be written"),
+        pytest.param(
+            ("--shape", "mini-3b"),
+            2,
+            "is for a GPU",
+            marks=pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here"),
+        ),
     ],
 )
 def test_wrong_questions_are_answered_before_any_work(run, words, code, told):
