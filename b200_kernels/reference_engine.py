@@ -15,18 +15,17 @@ from typing import Any
 
 import numpy as np
 import torch
-from mistral_common.tokens.tokenizers.base import SpecialTokenPolicy
 from mistral_common.tokens.tokenizers.tekken import Tekkenizer
 from transformers import LogitsProcessorList, StoppingCriteriaList
 
 from b200_kernels import prompts
 from b200_kernels.checkpoints import Checkpoint
-from b200_kernels.engine import DtypeName, EngineError, EngineStats, SpeechRequest, SpeechResult, TaskResult
+from b200_kernels.engine import DtypeName, EngineError, EngineStats, SpeechRequest, SpeechResult
 from b200_kernels.generation import Answer, Chooser, Watcher
 from b200_kernels.loading import load_model
 from b200_kernels.mel import SAMPLE_RATE, log_mel
 from b200_kernels.precision import detect_device, resolve_dtype
-from b200_kernels.requests import check_request, is_spoken, padded, token_budget
+from b200_kernels.requests import check_request, counted, is_spoken, padded, token_budget, told
 
 
 class ReferenceEngine:
@@ -98,15 +97,9 @@ class ReferenceEngine:
         ]
         answers = [Answer(budget) for budget in budgets]
         self._continue(model, ids, audio, answers, request)
-        results = tuple(self._result(*pair) for pair in zip(request.tasks, answers, strict=True))
-        self._stats = replace(
-            self._stats,
-            requests=self._stats.requests + 1,
-            windows=self._stats.windows + (audio is not None),
-            audio_s=self._stats.audio_s + (0 if samples is None else len(samples) / SAMPLE_RATE),
-            tokens=self._stats.tokens + sum(len(a.tokens) for a in answers),
-            busy_s=self._stats.busy_s + time.perf_counter() - start,
-        )
+        results = tuple(told(*pair, self._tokenizer) for pair in zip(request.tasks, answers, strict=True))
+        stats = counted(self._stats, request, sum(len(a.tokens) for a in answers))
+        self._stats = replace(stats, busy_s=stats.busy_s + time.perf_counter() - start)
         return SpeechResult(results)
 
     def _listen(self, model: Any, samples: np.ndarray) -> torch.Tensor:
@@ -140,9 +133,3 @@ class ReferenceEngine:
             logits_processor=LogitsProcessorList([chooser]),
             stopping_criteria=StoppingCriteriaList([Watcher(answers, chooser)]),
         )
-
-    def _result(self, task: prompts.Task, answer: Answer) -> TaskResult:
-        if answer.finish_reason is None:
-            raise EngineError("generate() ended before the answer did")
-        text = self._tokenizer.decode(answer.tokens, special_token_policy=SpecialTokenPolicy.IGNORE).strip()
-        return TaskResult(task, text, tuple(answer.tokens), answer.logprob, answer.finish_reason)

@@ -1,12 +1,16 @@
-"""What every engine does with a request before it computes: refuse what nobody could answer, pad, set the budget."""
+"""What every engine does around computing: refuse what nobody could answer, pad, set the budget; tell, and count."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+from mistral_common.tokens.tokenizers.base import SpecialTokenPolicy
+from mistral_common.tokens.tokenizers.tekken import Tekkenizer
 
 from b200_kernels import prompts
-from b200_kernels.engine import SpeechRequest
-from b200_kernels.generation import speech_token_budget, text_token_budget
+from b200_kernels.engine import EngineError, EngineStats, SpeechRequest, TaskResult
+from b200_kernels.generation import Answer, speech_token_budget, text_token_budget
 from b200_kernels.mel import SAMPLE_RATE
 
 
@@ -60,3 +64,23 @@ def token_budget(
     else:
         wanted = speech_token_budget(request.speech_s)
     return min(wanted, positions - len(prompt), request.max_tokens or wanted)
+
+
+def told(task: prompts.Task, answer: Answer, tokenizer: Tekkenizer) -> TaskResult:
+    """A finished answer as text. Raises EngineError for one that is not finished."""
+    if answer.finish_reason is None:
+        raise EngineError("the engine ended before the answer did")
+    text = tokenizer.decode(answer.tokens, special_token_policy=SpecialTokenPolicy.IGNORE).strip()
+    return TaskResult(task, text, tuple(answer.tokens), answer.logprob, answer.finish_reason)
+
+
+def counted(stats: EngineStats, request: SpeechRequest, tokens: int) -> EngineStats:
+    """The totals with one more request, to which ``tokens`` tokens were answered; ``busy_s`` is the engine's own."""
+    heard = request.samples if any(map(is_spoken, request.tasks)) else None
+    return replace(
+        stats,
+        requests=stats.requests + 1,
+        windows=stats.windows + (heard is not None),
+        audio_s=stats.audio_s + (0 if heard is None else len(heard) / SAMPLE_RATE),
+        tokens=stats.tokens + tokens,
+    )

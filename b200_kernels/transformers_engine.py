@@ -16,17 +16,16 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from mistral_common.tokens.tokenizers.base import SpecialTokenPolicy
 from mistral_common.tokens.tokenizers.tekken import Tekkenizer
 from transformers import LogitsProcessorList, StoppingCriteriaList
 
 from b200_kernels import prompts
 from b200_kernels.checkpoints import CheckpointError, open_checkpoint
-from b200_kernels.engine import EngineError, EngineStats, SpeechRequest, SpeechResult, TaskResult
+from b200_kernels.engine import EngineError, EngineStats, SpeechRequest, SpeechResult
 from b200_kernels.generation import Answer, Chooser, Watcher
 from b200_kernels.mel import SAMPLE_RATE, log_mel
 from b200_kernels.oom import handle_oom_with_recovery
-from b200_kernels.requests import check_request, is_spoken, padded, token_budget
+from b200_kernels.requests import check_request, counted, is_spoken, padded, token_budget, told
 
 
 @dataclass(frozen=True)
@@ -168,21 +167,12 @@ class TransformersEngine:
 
     def _results(self, group: list[_Asked], answers: list[Answer]) -> list[SpeechResult]:
         given = iter(answers)
-        return [SpeechResult(tuple(self._told(task, next(given)) for task in asked.request.tasks)) for asked in group]
-
-    def _told(self, task: prompts.Task, answer: Answer) -> TaskResult:
-        if answer.finish_reason is None:
-            raise EngineError("generate() ended before the answer did")
-        text = self._tokenizer.decode(answer.tokens, special_token_policy=SpecialTokenPolicy.IGNORE).strip()
-        return TaskResult(task, text, tuple(answer.tokens), answer.logprob, answer.finish_reason)
+        return [
+            SpeechResult(tuple(told(task, next(given), self._tokenizer) for task in asked.request.tasks))
+            for asked in group
+        ]
 
     def _count(self, group: list[_Asked], results: list[SpeechResult], seconds: float) -> None:
-        heard = [a.request.samples for a in group if a.request.samples is not None]
-        self._stats = replace(
-            self._stats,
-            requests=self._stats.requests + len(group),
-            windows=self._stats.windows + len(heard),
-            audio_s=self._stats.audio_s + sum(map(len, heard)) / SAMPLE_RATE,
-            tokens=self._stats.tokens + sum(len(r.tokens) for result in results for r in result.results),
-            busy_s=self._stats.busy_s + seconds,
-        )
+        for asked, result in zip(group, results, strict=True):
+            self._stats = counted(self._stats, asked.request, sum(len(r.tokens) for r in result.results))
+        self._stats = replace(self._stats, busy_s=self._stats.busy_s + seconds)

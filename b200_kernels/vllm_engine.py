@@ -16,17 +16,16 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from mistral_common.tokens.tokenizers.base import SpecialTokenPolicy
 from mistral_common.tokens.tokenizers.tekken import Tekkenizer
 
 from b200_kernels import prompts
 from b200_kernels.checkpoints import Checkpoint
-from b200_kernels.engine import DtypeName, EngineError, EngineStats, SpeechRequest, SpeechResult, TaskResult
+from b200_kernels.engine import DtypeName, EngineStats, SpeechRequest, SpeechResult
 from b200_kernels.generation import TOP_P, Answer
 from b200_kernels.mel import HOP, SAMPLE_RATE
 from b200_kernels.mistral_format import mistral_folder
 from b200_kernels.precision import detect_device, resolve_dtype
-from b200_kernels.requests import check_request, is_spoken, padded, token_budget
+from b200_kernels.requests import check_request, counted, is_spoken, padded, token_budget, told
 from b200_kernels.vllm_runtime import Runtime
 
 _SAMPLES_A_TOKEN = HOP * 2 * 4
@@ -79,7 +78,7 @@ class VllmEngine:
         heard = request.samples if any(map(is_spoken, request.tasks)) else None
         audio = {} if heard is None else self._audio(heard)
         await asyncio.wrap_future(self._runtime.submit(self._ask(request, ids, audio, answers)))
-        return SpeechResult(tuple(self._result(*pair) for pair in zip(request.tasks, answers, strict=True)))
+        return SpeechResult(tuple(told(*pair, self._tokenizer) for pair in zip(request.tasks, answers, strict=True)))
 
     def stats(self) -> EngineStats:
         return self._stats
@@ -112,14 +111,7 @@ class VllmEngine:
             self._in_work -= 1
             if self._in_work == 0:
                 self._stats = replace(self._stats, busy_s=self._stats.busy_s + time.perf_counter() - self._since)
-        heard = request.samples if audio else None
-        self._stats = replace(
-            self._stats,
-            requests=self._stats.requests + 1,
-            windows=self._stats.windows + (heard is not None),
-            audio_s=self._stats.audio_s + (0 if heard is None else len(heard) / SAMPLE_RATE),
-            tokens=self._stats.tokens + sum(len(a.tokens) for a in answers),
-        )
+        self._stats = counted(self._stats, request, sum(len(a.tokens) for a in answers))
 
     async def _continue(self, prompt: dict[str, Any], request: SpeechRequest, answer: Answer) -> None:
         """Let vLLM write one answer, token by token, until the answer says that it is done."""
@@ -134,12 +126,6 @@ class VllmEngine:
                 if answer.finish_reason is not None and not output.finished:
                     break  # leaving aborts a loop, which vLLM would let run to its budget
             self.shared_positions += shared
-
-    def _result(self, task: prompts.Task, answer: Answer) -> TaskResult:
-        if answer.finish_reason is None:
-            raise EngineError("vLLM ended before the answer did")
-        text = self._tokenizer.decode(answer.tokens, special_token_policy=SpecialTokenPolicy.IGNORE).strip()
-        return TaskResult(task, text, tuple(answer.tokens), answer.logprob, answer.finish_reason)
 
 
 def _parameters(request: SpeechRequest, budget: int) -> dict[str, Any]:

@@ -13,13 +13,13 @@ import statistics
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 
 from b200_kernels.checkpoints import open_checkpoint
-from b200_kernels.engine import DtypeName, EngineError, SpeechEngine, SpeechRequest, SpeechResult
+from b200_kernels.engine import DtypeName, EngineError, EngineName, SpeechEngine, SpeechRequest, SpeechResult
 from b200_kernels.engines import open_engine
 from b200_kernels.loading import load_model
 from b200_kernels.mel import SAMPLE_RATE
@@ -140,7 +140,7 @@ def _open(name: str, question: Question) -> SpeechEngine:
         return open_engine("compiled", checkpoint, dtype="bf16x3", threads=question.threads)
     if name not in ("reference", "vllm", "compiled"):
         raise ValueError(f"there is no contender {name!r}: take some of {', '.join(CONTENDERS)}")
-    return open_engine(name, checkpoint, dtype=question.dtype, threads=question.threads)  # type: ignore[arg-type]
+    return open_engine(cast(EngineName, name), checkpoint, dtype=question.dtype, threads=question.threads)
 
 
 def _one_token(request: SpeechRequest) -> SpeechRequest:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 
 import numpy as np
 import torch
@@ -129,10 +130,11 @@ class Batch:
         """One token for every sequence; those that end are gone once the answers have been looked at."""
         b = max(len(self.rows), self.least_rows)
         with self.stopwatch("decode"):
-            hidden, heard = self.voxtral.decoder.step(
-                self._tokens[:b], self._positions[:b], self._pages_of[:b], self.pages, self.listening
+            hidden, heard = self._decode(
+                self._tokens[:b], self._positions[:b], self._pages_of[:b], self.rows, range(len(self.rows))
             )
-            self._choose(self.rows, hidden, heard)
+            self._choose(self.rows, hidden)
+            self._keep(self.rows, heard)
         self._positions[: len(self.rows)] += 1
         for writing in self.rows:
             writing.length += 1
@@ -187,26 +189,42 @@ class Batch:
         tokens = [token for writing in writings for token in writing.prompt[writing.length :]]
         positions = [at for writing in writings for at in range(writing.length, len(writing.prompt))]
         rows = [writing.row for writing in writings for _ in range(writing.length, len(writing.prompt))]
-        hidden, heard = self.voxtral.decoder.step(
+        last = list(accumulate(len(writing.prompt) - writing.length for writing in writings))
+        hidden, heard = self._decode(
             torch.tensor(tokens, device=self.device),
             torch.tensor(positions, device=self.device),
             self._pages_of[torch.tensor(rows, device=self.device)],
-            self.pages,
-            self.listening if all(writing.length for writing in writings) else None,
+            writings,
+            [end - 1 for end in last],
         )
-        counts = torch.tensor([len(writing.prompt) - writing.length for writing in writings], device=self.device)
-        last = counts.cumsum(0) - 1
         for writing in writings:
             writing.length = len(writing.prompt)
         at = slice(writings[0].row, writings[-1].row + 1)
         self._positions[at] = torch.tensor([writing.length for writing in writings], device=self.device)
-        self._choose(writings, hidden[last], None if heard is None else heard[last])
+        self._choose(writings, hidden[torch.tensor(last, device=self.device) - 1])
+        self._keep(writings, heard)
+
+    def _decode(
+        self, tokens: Tensor, positions: Tensor, pages_of: Tensor, writings: Sequence[Writing], rows: Sequence[int]
+    ) -> tuple[Tensor, Tensor | None]:
+        """A step of the decoder; ``rows`` are those that write the next token of ``writings``, and may listen."""
+        listeners = [row for writing, row in zip(writings, rows, strict=True) if writing.listen]
+        if self.listening is None or not listeners:
+            return self.voxtral.decoder.step(tokens, positions, pages_of, self.pages)
+        asked = torch.tensor(listeners, device=self.device)
+        return self.voxtral.decoder.step(tokens, positions, pages_of, self.pages, self.listening, asked)
+
+    def _keep(self, writings: Sequence[Writing], heard: Tensor | None) -> None:
+        """What the listening ones of ``writings`` heard."""
+        if heard is not None:
+            for writing, row in zip((w for w in writings if w.listen), heard, strict=True):
+                writing.heard.append(row)
 
     def _embed(self, ids: Sequence[int]) -> Tensor:
         embedded: Tensor = self.voxtral.decoder.embed(torch.tensor(ids, device=self.device))
         return embedded
 
-    def _choose(self, writings: Sequence[Writing], hidden: Tensor, heard: Tensor | None) -> None:
+    def _choose(self, writings: Sequence[Writing], hidden: Tensor) -> None:
         """Choose the next token of neighbouring rows and keep it on the device, to be read later."""
         head = self.voxtral.decoder.head.weight
         tokens, logprobs = greedy_head(hidden, head)
@@ -215,15 +233,13 @@ class Batch:
                 logits = (hidden[at].to(torch.float32) @ head.to(torch.float32).T)[None]
                 token = draw(logits, writing.temperature, [writing.generator]).argmax(-1)
                 tokens[at], logprobs[at] = token[0], logits.log_softmax(-1)[0, token[0]]
-            if heard is not None and writing.listen:
-                writing.heard.append(heard[at])
         self._tokens[writings[0].row : writings[-1].row + 1] = tokens[: len(writings)]
         self._unread.append((list(writings), tokens, logprobs))
 
     def _read(self) -> None:
         """Bring what was chosen since the last look to the answers: the one place that waits for the device."""
         for writings, tokens, logprobs in self._unread:
-            # One list for both: the second transfer finds the device idle already.
+            # Only the first transfer waits: the others find the device idle already.
             for writing, token, logprob in zip(writings, tokens.tolist(), logprobs.tolist(), strict=False):
                 writing.answer.add(token, logprob)
         self._unread.clear()

@@ -73,7 +73,8 @@ class Decoder(nn.Module):
         self.head = nn.Linear(shape.width, shape.vocabulary, bias=False)
 
     def listen(self, x: Tensor, pages_of: Tensor, cache: Pages) -> None:
-        """Keep the keys and values of ``x`` (n, length, width), which stands at the beginning of n sequences.
+        """Keep the keys and values of ``x`` (n, length, width), which stands at the beginning of n sequences; ``x`` is
+        overwritten.
 
         ``pages_of`` (n, most) are the sequences' pages.
         """
@@ -82,7 +83,7 @@ class Decoder(nn.Module):
         positions = torch.arange(length, device=x.device).repeat(n)
         where = _where(pages_of.repeat_interleave(length, dim=0), positions)
         cos, sin = self._rotation(positions, x.dtype)
-        rows = x.reshape(n * length, -1).clone()
+        rows = x.reshape(n * length, -1)
         for index, layer in enumerate(self.layers):
             assert isinstance(layer, DecoderLayer)
             q, k, v = layer.project(rows, cos, sin)
@@ -94,12 +95,18 @@ class Decoder(nn.Module):
             rows = layer.finish(rows, mixed.transpose(1, 2).reshape(n * length, -1))
 
     def step(
-        self, tokens: Tensor, positions: Tensor, pages_of: Tensor, cache: Pages, listening: Listening | None = None
+        self,
+        tokens: Tensor,
+        positions: Tensor,
+        pages_of: Tensor,
+        cache: Pages,
+        listening: Listening | None = None,
+        listeners: Tensor | None = None,
     ) -> tuple[Tensor, Tensor | None]:
         """Rows of one token each: ``tokens`` and ``positions`` (rows,), ``pages_of`` (rows, most) int32.
 
-        Returns the last block's normalised states (rows, width), and what each row listened to, (rows, heads asked
-        for, count) probabilities.
+        Returns the last block's normalised states (rows, width), and what the rows ``listeners`` (n,; None: all)
+        listened to, (n, heads asked for, count) probabilities.
         """
         cos, sin = self._rotation(positions, self.embed.weight.dtype)
         where, lengths = _where(pages_of, positions), (positions + 1).int()
@@ -113,8 +120,13 @@ class Decoder(nn.Module):
             heads = [head for at, head in listening.heads if at == index] if listening else []
             if listening and heads:
                 chosen = torch.tensor(heads, dtype=torch.int32, device=x.device)
-                first = torch.full_like(lengths, listening.first)
-                heard.append(attention_to(q, cache.keys[index], pages_of, total, chosen, first, listening.count))
+                asked = slice(None) if listeners is None else listeners
+                first = torch.full_like(lengths[asked], listening.first)
+                heard.append(
+                    attention_to(
+                        q[asked], cache.keys[index], pages_of[asked], total[asked], chosen, first, listening.count
+                    )
+                )
             x = layer.finish(x, mixed)
         return self.norm(x), torch.cat(heard, dim=1) if heard else None
 

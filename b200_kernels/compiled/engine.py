@@ -12,7 +12,6 @@ from concurrent.futures import Future
 from dataclasses import replace
 
 import torch
-from mistral_common.tokens.tokenizers.base import SpecialTokenPolicy
 from mistral_common.tokens.tokenizers.tekken import Tekkenizer
 
 from b200_kernels import prompts
@@ -31,7 +30,7 @@ from b200_kernels.mel import SAMPLE_RATE
 from b200_kernels.oom import is_out_of_memory
 from b200_kernels.ops.split_linear import op as split_linear
 from b200_kernels.precision import detect_device, resolve_dtype
-from b200_kernels.requests import check_request, is_spoken, padded, token_budget
+from b200_kernels.requests import check_request, counted, is_spoken, padded, token_budget, told
 
 _POSITIONS = 2560
 """Longest sequence: a chunk's audio and the longest answer about it need 1,200, its text translated again 2,400."""
@@ -70,13 +69,12 @@ class CompiledEngine:
         deterministic: bool = False,
     ) -> None:
         self.device = detect_device(device)
-        if dtype == "auto" and self.device.type == "cpu" and split_linear.available():
-            dtype = "bf16x3"
+        split = dtype in ("auto", "bf16x3") and self.device.type == "cpu" and split_linear.available()
         self.dtype = torch.float32 if dtype == "bf16x3" else resolve_dtype(dtype, self.device)
         self._chunk = round(checkpoint.capabilities.chunk_s * SAMPLE_RATE)
         self._tokenizer = Tekkenizer.from_file(checkpoint.folder / "tekken.json")
         voxtral = _loaded(checkpoint, self.device, self.dtype)
-        if dtype == "bf16x3" and self.device.type == "cpu" and split_linear.available():
+        if split:
             pack_all(voxtral.encoder)
             pack_all(voxtral.decoder)
         self._audio_tokens = voxtral.shape.encoder.tokens
@@ -177,28 +175,17 @@ class CompiledEngine:
     def _tell(self, asked: Asked) -> SpeechResult:
         """A finished request's texts; the totals grow."""
         request, writings = asked.request, asked.job.writings
-        heard = request.samples if asked.job.samples is not None else None
-        seconds = 0.0 if heard is None else len(heard) / SAMPLE_RATE
+        seconds = 0.0 if request.samples is None else len(request.samples) / SAMPLE_RATE
         with self._lock:
-            self._stats = replace(
-                self._stats,
-                requests=self._stats.requests + 1,
-                windows=self._stats.windows + (heard is not None),
-                audio_s=self._stats.audio_s + seconds,
-                tokens=self._stats.tokens + sum(len(writing.answer.tokens) for writing in writings),
-            )
+            self._stats = counted(self._stats, request, sum(len(writing.answer.tokens) for writing in writings))
         pairs = zip(request.tasks, writings, strict=True)
         return SpeechResult(tuple(self._told(task, writing, seconds) for task, writing in pairs))
 
     def _told(self, task: prompts.Task, writing: Writing, seconds: float) -> TaskResult:
-        answer = writing.answer
-        if answer.finish_reason is None:
-            raise EngineError("an answer was handed out before it was done")
-        text = self._tokenizer.decode(answer.tokens, special_token_policy=SpecialTokenPolicy.IGNORE).strip()
-        timings: tuple[tuple[str, float, float], ...] = ()
-        if self._alignment is not None and writing.heard and answer.tokens:
-            timings = self._timings(self._alignment, writing, seconds)
-        return TaskResult(task, text, tuple(answer.tokens), answer.logprob, answer.finish_reason, timings)
+        result = told(task, writing.answer, self._tokenizer)
+        if self._alignment is None or not writing.heard or not result.tokens:
+            return result
+        return replace(result, timings=self._timings(self._alignment, writing, seconds))
 
     def _timings(self, alignment: Alignment, writing: Writing, seconds: float) -> tuple[tuple[str, float, float], ...]:
         tokens = writing.answer.tokens

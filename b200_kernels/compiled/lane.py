@@ -55,8 +55,6 @@ class Lane:
         with torch.inference_mode():
             while self._arrive():
                 began = time.perf_counter()
-                if self._threads is not None:
-                    torch.set_num_threads(self._threads)  # each time: other libraries set it for the whole process
                 try:
                     if self.batch.rows:
                         self.batch.step()
@@ -80,6 +78,8 @@ class Lane:
                 self._next = asked
                 break
             joining.append(asked)
+        if self._threads is not None:
+            torch.set_num_threads(self._threads)  # each time: other libraries set it for the whole process
         began = time.perf_counter()
         self._join(joining)
         self.busy_s += time.perf_counter() - began
@@ -99,8 +99,6 @@ class Lane:
         """In one batch, or where that fails in halves: a request that cannot be computed fails alone."""
         if not joining:
             return
-        if self._threads is not None:
-            torch.set_num_threads(self._threads)
         try:
             self.batch.join([asked.job for asked in joining])
         except (RuntimeError, MemoryError, ValueError) as error:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
 from b200_kernels.ops.decode_attention import native, reference
@@ -22,18 +24,10 @@ def _cpu(
     return reference.decode_attention(query, keys, values, pages_of, lengths, key_scale, value_scale)
 
 
-def _cuda(
-    query: torch.Tensor,
-    keys: torch.Tensor,
-    values: torch.Tensor,
-    pages_of: torch.Tensor,
-    lengths: torch.Tensor,
-    key_scale: torch.Tensor | None = None,
-    value_scale: torch.Tensor | None = None,
-) -> tuple[torch.Tensor, torch.Tensor]:
+def _cuda(*arguments: Any) -> Any:
     from b200_kernels.ops.decode_attention.triton_kernel import launch
 
-    return launch(query, keys, values, pages_of, lengths, key_scale, value_scale)
+    return launch(*arguments)
 
 
 def _fake(
@@ -64,19 +58,10 @@ def _to_cpu(
     return reference.attention_to(query, keys, pages_of, logsumexp, heads, first, count, key_scale)
 
 
-def _to_cuda(
-    query: torch.Tensor,
-    keys: torch.Tensor,
-    pages_of: torch.Tensor,
-    logsumexp: torch.Tensor,
-    heads: torch.Tensor,
-    first: torch.Tensor,
-    count: int,
-    key_scale: torch.Tensor | None = None,
-) -> torch.Tensor:
+def _to_cuda(*arguments: Any) -> Any:
     from b200_kernels.ops.decode_attention.triton_kernel import launch_attention_to
 
-    return launch_attention_to(query, keys, pages_of, logsumexp, heads, first, count, key_scale)
+    return launch_attention_to(*arguments)
 
 
 def _to_fake(
