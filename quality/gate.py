@@ -1,4 +1,4 @@
-"""Does what the model said ship, or is it asked again: one judgement for a text, and the order of retries.
+"""Does what the model said ship, or is it asked again: one judgement for a text.
 
 The checks look at different faults and each misses the others' (research, section 4.3), so one that fails
 is a veto; the score only ranks. What no check here can see: a lost negation, a wrong gender, a wrong sense.
@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from quality.boilerplate import boilerplate_kind
 from quality.copying import copied_run, copied_share, is_copy
@@ -22,20 +21,9 @@ from quality.repetition import (
     top_ngram_excess,
     unique_ratio,
 )
-from quality.settings import GateSettings, Quality
+from quality.settings import GateSettings
 from quality.text import letters
 
-Step = Literal["strict", "cascade", "sample"]
-"""``strict``: the stricter prompt; ``cascade``: translate the transcript instead; ``sample``: draw with
-temperature.
-"""
-
-LADDERS: dict[Quality, tuple[Step, ...]] = {
-    "low": (),
-    "medium": ("strict",),
-    "high": ("strict", "cascade"),
-    "max": ("strict", "cascade", "sample", "sample"),
-}
 LIKELY_LANGUAGES = ("ar", "de", "en", "es", "fr", "hi", "it", "nl", "pt", "ru", "tr")
 """What a transcript in the wrong language is likely in: the model's own languages, and Turkish."""
 TRANSLATION_ROOM = 1.5
@@ -64,11 +52,6 @@ class Judgement:
 
 NO_SPEECH = Judgement(accepted=True, score=1.0, reasons=("no_speech",), no_speech=True)
 EMPTY = Judgement(accepted=False, score=0.0, reasons=("empty",))
-
-
-def ladder(quality: Quality) -> tuple[Step, ...]:
-    """The retries that a rejected window gets, in order."""
-    return LADDERS[quality]
 
 
 def judge_transcript(
@@ -134,18 +117,6 @@ def judge_translation(
     if deviation < -shortest:
         reasons.append("too_short")
     return _judgement(reasons, logprob, deviation)
-
-
-def best(attempts: Sequence[Judgement]) -> int:
-    """The position of the attempt to ship: an accepted one before a rejected, then the higher score, then
-    the earlier.
-
-    Raises:
-        ValueError: there is none.
-    """
-    if not attempts:
-        raise ValueError("there must be at least one attempt to choose from")
-    return max(range(len(attempts)), key=lambda i: (attempts[i].accepted, attempts[i].score, -i))
 
 
 def _silence(

@@ -26,7 +26,8 @@ from b200_kernels.prompts import Task, Transcribe, Translate, TranslateText
 from pipelines.archive.storage import Store
 from pipelines.ledger.parts import PartStore, ShardAttempt
 from pipelines.records import UNIDENTIFIED, Failure, Part, PartWindow, Text, TokenTime, Window
-from quality.gate import LIKELY_LANGUAGES, Judgement, Step, best, judge_transcript, judge_translation, ladder
+from quality.gate import LIKELY_LANGUAGES, Judgement, judge_transcript, judge_translation
+from quality.ladder import Step, best, ladder
 from quality.language_id import identify
 from quality.settings import GateSettings
 from ray_apps.rows import ShardRow, error_row

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from b200_kernels.embedded.recipe.grammar import sample
-from quality.gate import Judgement, best, judge_transcript, judge_translation, ladder
+from quality.gate import Judgement, judge_transcript, judge_translation
 from quality.settings import GateSettings
 
 SETTINGS = GateSettings()
@@ -87,23 +87,6 @@ def test_a_transcript_in_another_language_is_caught() -> None:
     assert "wrong_language" in transcript(FR).reasons
     assert transcript(FR, language="fr").accepted
     assert transcript(FR, language="xx").accepted
-
-
-def test_the_ladder_grows_with_quality() -> None:
-    assert ladder("low") == ()
-    assert ladder("medium") == ("strict",)
-    assert ladder("high") == ("strict", "cascade")
-    assert ladder("max") == ("strict", "cascade", "sample", "sample")
-
-
-def test_the_best_attempt_is_an_accepted_one_then_the_highest_then_the_first() -> None:
-    bad, worse = translation(TR, FR[:25]), translation(TR, "")
-    good = translation(TR, FR)
-    assert best([worse, bad]) == 1
-    assert best([bad, worse, good]) == 2
-    assert best([good, good]) == 0
-    with pytest.raises(ValueError, match="attempt"):
-        best([])
 
 
 @settings(max_examples=150, deadline=None)
