@@ -64,9 +64,9 @@ class Checkpoint:
         return self.capabilities.demo_model
 
     def memory_gb(self, dtype: str) -> float:
-        """GiB that the weights take once loaded; they are stored with two bytes a number."""
+        """GiB that loading the weights takes at most; they are stored with two bytes a number."""
         stored = sum(path.stat().st_size for path in self.folder.glob("*.safetensors"))
-        return stored / 2**30 * (2 if dtype in ("float32", "bf16x3") else 1)
+        return stored / 2**30 * (1 if dtype in ("bfloat16", "float16") else 2)
 
 
 def default_model(has_gpu: bool) -> str:

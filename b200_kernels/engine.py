@@ -14,8 +14,12 @@ import numpy as np
 from b200_kernels.prompts import Task
 
 EngineName = Literal["compiled", "vllm", "reference"]
-DtypeName = Literal["auto", "bfloat16", "float16", "float32", "bf16x3"]
-"""Number formats. ``bf16x3`` is float32 whose products are made of three bf16 ones; the compiled engine has it."""
+DtypeName = Literal["auto", "bfloat16", "float16", "float32", "bf16x3", "fp8", "mxfp8", "nvfp4"]
+"""Number formats. ``bf16x3`` is float32 whose products are made of three bf16 ones. The last three round the factors of
+products to eight or four bits; all else is as wide as the device likes it. The compiled engine alone has these four.
+"""
+CacheName = Literal["auto", "fp8"]
+"""Number format of the keys and values that an engine keeps: the model's own, or E4M3."""
 
 
 class EngineError(RuntimeError):

@@ -274,6 +274,7 @@ def results(plan: JobPlan, shards: Sequence[Shard], resources: ResourcePlan, run
         gate=settings.gate,
         engine=recipe.engine,
         dtype=recipe.dtype,
+        kv_cache=recipe.kv_cache,
         deterministic=recipe.deterministic,
         threads=resources.torch_threads,
         window_deadline_s=settings.window_deadline_s,

@@ -36,7 +36,8 @@ app = typer.Typer(
 Quality = StrEnum("Quality", ["low", "medium", "high", "max"])
 Engine = StrEnum("Engine", ["auto", "compiled", "vllm", "reference"])
 Shape = StrEnum("Shape", ["mini-3b", "small-24b"])
-Dtype = StrEnum("Dtype", ["auto", "float32", "bf16x3", "bfloat16", "float16"])
+Dtype = StrEnum("Dtype", ["auto", "float32", "bf16x3", "bfloat16", "float16", "fp8", "mxfp8", "nvfp4"])
+Cache = StrEnum("Cache", ["auto", "fp8"])
 
 JsonFile = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the figures here too.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
@@ -93,6 +94,9 @@ def translate(
     model: Annotated[str | None, typer.Option(help="Hub id, folder, URL or `embedded`; else by the hardware.")] = None,
     engine: Annotated[Engine | None, typer.Option(help="What runs the model.", show_default="auto")] = None,
     dtype: Annotated[Dtype | None, typer.Option(help="Number format of the model.", show_default="by hardware")] = None,
+    kv_cache: Annotated[
+        Cache | None, typer.Option(help="Number format of keys and values.", show_default="the model's")
+    ] = None,
     deterministic: Annotated[
         bool, typer.Option("--deterministic", help="Answers that do not depend on their neighbours; slower.")
     ] = False,
@@ -125,6 +129,7 @@ def translate(
         "model": model,
         "engine": engine and engine.value,
         "dtype": dtype and dtype.value,
+        "kv_cache": kv_cache and kv_cache.value,
         "deterministic": deterministic or None,
         "formats": formats,
         "address": address,
@@ -171,6 +176,7 @@ def benchmark(
         str, typer.Option(metavar="LIST", help="Contenders, in this order.")
     ] = "reference,reference-batched,vllm,compiled,compiled-bf16x3",
     dtype: Annotated[Dtype, typer.Option(help="Number format of the model.")] = Dtype.float32,
+    kv_cache: Annotated[Cache, typer.Option(help="Number format of keys and values, with --shape.")] = Cache.auto,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads of each; else all cores.")] = None,
     kernels: Annotated[bool, typer.Option("--kernels", help="The kernels instead, each beside its reference.")] = False,
     shape: Annotated[
@@ -190,7 +196,7 @@ def benchmark(
         if kernels:
             return cli_benchmark.run_kernels(json_file)
         if shape is not None:
-            return cli_benchmark.run_shape(shape.value, windows, dtype.value, json_file)
+            return cli_benchmark.run_shape(shape.value, windows, dtype.value, kv_cache.value, json_file)
         return cli_benchmark.run(
             media, source_lang, target_lang, model, windows, engines, dtype.value, threads, picture, json_file
         )

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import numpy as np
 import torch
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
@@ -16,9 +17,10 @@ from b200_kernels.benchmark.picture import bars
 from b200_kernels.benchmark.run import RATIOS, Comparison, compare
 from b200_kernels.benchmark.shapes import SHAPES, measure_shape
 from b200_kernels.checkpoints import Checkpoint, open_checkpoint
-from b200_kernels.engine import DtypeName
+from b200_kernels.compiled.formats import resolve_formats
+from b200_kernels.engine import CacheName, DtypeName
 from b200_kernels.ops.vad import SileroVad
-from b200_kernels.precision import detect_device, resolve_dtype
+from b200_kernels.precision import detect_device
 from b200_kernels.prompts import Transcribe, Translate
 from pipelines.languages import language_code
 from pipelines.media.decode import probe
@@ -48,12 +50,15 @@ def run(
     if unknown := sorted(set(names) - set(CONTENDERS)):
         raise UsageError(f"--engines: {', '.join(unknown)} is unknown; take some of {', '.join(CONTENDERS)}")
     source, target = language_code(source_lang), language_code(target_lang)
+    checkpoint = open_checkpoint(model)
+    heard, truth = _unseen(windows, source, target) if media is None else (_heard(checkpoint, media, windows), ())
     question = Question(
         model=model,
-        windows=_windows(open_checkpoint(model), media, windows),
+        windows=heard,
         tasks=(Transcribe(source), Translate(source, target)),
         dtype=cast(DtypeName, dtype),
         threads=threads or torch.get_num_threads(),
+        truth=truth,
     )
     comparison = compare(names, question, get_feedback())
     show(comparison, Console())
@@ -83,15 +88,15 @@ def run_kernels(json_file: Path | None) -> int:
     return 0
 
 
-def run_shape(shape: str, windows: int, dtype: str, json_file: Path | None) -> int:
+def run_shape(shape: str, windows: int, dtype: str, kv_cache: str, json_file: Path | None) -> int:
     """A published size with random weights: 120 tokens a window, 256 windows in flight."""
     device = detect_device()
     if device.type != "cuda":
         raise UsageError(
             f"--shape {shape} is for a GPU, and torch sees none here; without it the embedded model is measured"
         )
-    chosen = resolve_dtype(cast(DtypeName, dtype), device)
-    found = measure_shape(SHAPES[shape], device, chosen, windows=windows, tokens=120, rows=256)
+    formats = resolve_formats(cast(DtypeName, dtype), cast(CacheName, kv_cache), device)
+    found = measure_shape(SHAPES[shape], device, formats, windows=windows, tokens=120, rows=256)
     rows = {name: value for name, value in found.figures().items() if not isinstance(value, dict)}
     show_rows([(name.replace("_", " "), f"{value:.4g}") for name, value in rows.items()], Console())
     if json_file is not None:
@@ -101,20 +106,19 @@ def run_shape(shape: str, windows: int, dtype: str, json_file: Path | None) -> i
 
 def show(comparison: Comparison, console: Console) -> None:
     """The figures as tables."""
-    table = Table("", "RTFx", "windows/s", "tokens/s", "first token", "memory", "start", "of the limit", "other texts")
+    table = Table(
+        "", "RTFx", "tokens/s", "1st token", "memory", "limit", "same tokens", "chrF", box=SIMPLE, pad_edge=False
+    )
     for each in comparison.contenders:
-        found = comparison.differences.get(each.name, [])
-        differ = f"{len(found)}, {sum(f.is_fault for f in found)} faults" if found else "0"
         table.add_row(
             each.name,
             f"{each.rtfx:.1f}",
-            f"{each.windows_a_second:.2f}",
             f"{each.tokens_a_second:.0f}",
             f"{each.first_token_s * 1e3:.0f} ms",
             f"{each.memory_gb:.2f} GB",
-            f"{each.start_s:.1f} s",
             f"{comparison.reached(each):.0%}",
-            differ,
+            _same(comparison, each.name),
+            ", ".join(f"{score:.1f}" for score in comparison.chrf.get(each.name, ())),
         )
     console.print(table)
     for name, base in RATIOS:
@@ -134,23 +138,29 @@ def show(comparison: Comparison, console: Console) -> None:
     )
 
 
-def _windows(checkpoint: Checkpoint, media: str | None, count: int) -> tuple[np.ndarray, ...]:
-    found = _unseen(count) if media is None else _heard(checkpoint, media)
-    if not found:
-        raise UsageError(f"nobody speaks in {media}: there is nothing to compare")
-    return tuple(found[:count])
+def _same(comparison: Comparison, name: str) -> str:
+    """The share of tokens that are the reference's, and how many answers differ where none should."""
+    if name not in comparison.agreement:
+        return ""
+    found = comparison.differences.get(name, [])
+    differ = f", {len(found)} answers differ, {sum(f.is_fault for f in found)} by fault" if found else ""
+    return f"{comparison.agreement[name]:.2%}{differ}"
 
 
-def _unseen(count: int) -> list[np.ndarray]:
+def _unseen(count: int, source: str, target: str) -> tuple[tuple[np.ndarray, ...], tuple[tuple[str, ...], ...]]:
+    """Sentences that the embedded model never met, and what is right about them where it is known."""
     try:
         from b200_kernels.embedded.held_out import spoken_windows
     except ImportError as error:
         raise UsageError(f"without a MEDIUM it needs pip install 'voxtral-b200[recipe]' ({error})") from error
-    # Windows hold one to five sentences.
-    return [window.samples for window in spoken_windows(4 * count)]
+    windows = spoken_windows(4 * count)[:count]  # windows hold one to five sentences
+    texts = [{"tr": window.tr, "fr": window.fr, "en": window.en} for window in windows]
+    known = {source, target} <= {"tr", "fr", "en"}
+    truth = tuple((text[source], text[target]) for text in texts) if known else ()
+    return tuple(window.samples for window in windows), truth
 
 
-def _heard(checkpoint: Checkpoint, media: str) -> list[np.ndarray]:
+def _heard(checkpoint: Checkpoint, media: str, count: int) -> tuple[np.ndarray, ...]:
     limits, settings = MediaLimits(), WindowSettings()
     found = probe(media, limits)
     facts: dict[str, Any] = {"duration_s": found.duration_s, "audio_stream": found.audio_stream}
@@ -159,4 +169,6 @@ def _heard(checkpoint: Checkpoint, media: str) -> list[np.ndarray]:
     for shard in cut_into_shards(medium, settings.shard_s, "auto", ()):
         heard = listen(shard, limits, VadSettings(), settings, checkpoint.capabilities.window_s, SileroVad())
         windows += [window.samples.astype(np.float32) / 32768 for window in heard.windows]
-    return windows
+    if not windows:
+        raise UsageError(f"nobody speaks in {media}: there is nothing to compare")
+    return tuple(windows[:count])

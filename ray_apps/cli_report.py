@@ -34,7 +34,7 @@ def show_summary(summary: RunSummary, console: Console) -> None:
         ("time", f"{summary.wall_s:.1f} s, {summary.startup_s:.1f} s of it start-up"),
         ("speed", f"{summary.realtime_factor:.1f} × real time" if summary.realtime_factor else "-"),
         ("cues", f"{summary.cues}, {summary.needs_review} to review"),
-        ("engine", f"{summary.engine}, {summary.dtype}{', deterministic' if summary.deterministic else ''}"),
+        ("engine", _engine(summary)),
         ("output", summary.out),
     ]
     if summary.media_open:
@@ -47,6 +47,11 @@ def show_summary(summary: RunSummary, console: Console) -> None:
         rows.append(("model", "demo-model"))
     show_rows(rows, console)
     _show_errors(summary, console)
+
+
+def _engine(summary: RunSummary) -> str:
+    more = [f"{summary.kv_cache} cache"] * (summary.kv_cache != "auto") + ["deterministic"] * summary.deterministic
+    return ", ".join([summary.engine, summary.dtype, *more])
 
 
 def show_plan(plan: dict[str, Any], console: Console) -> None:

@@ -157,11 +157,12 @@ def resolve(settings: Settings, checkpoint: Checkpoint, accelerator: Accelerator
     dtype = accelerator.dtype if settings.dtype == "auto" else settings.dtype
     if settings.dtype == "auto" and dtype == "bf16x3" and engine != "compiled":
         dtype = "float32"
-    check_engine(engine, dtype, settings.deterministic)
+    check_engine(engine, dtype, settings.deterministic, settings.kv_cache)
     return Recipe(
         checkpoint=checkpoint.digest,
         engine=engine,
         dtype=dtype,
+        kv_cache=settings.kv_cache,
         deterministic=settings.deterministic,
         prompts=digest([prompts.SPEECH, prompts.TEXT]),
         source=settings.source,

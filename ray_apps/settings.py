@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from b200_kernels.engine import DtypeName, EngineName
+from b200_kernels.engine import CacheName, DtypeName, EngineName
 from pipelines.settings import CueSettings, MediaLimits, VadSettings, WindowSettings
 from quality.settings import GateSettings
 
@@ -29,6 +29,7 @@ class Settings(BaseModel):
     model: str | None = Field(None, description="Hub id, folder or URL; None: by the hardware")
     engine: Literal["auto"] | EngineName = "auto"
     dtype: DtypeName = Field("auto", description="number format of the model; auto: by the hardware")
+    kv_cache: CacheName = Field("auto", description="number format of keys and values; auto: the model's")
     deterministic: bool = Field(False, description="answers do not depend on their neighbours, to the last bit; slower")
     formats: tuple[str, ...] = ("srt", "vtt", "json")
     address: str | None = Field(None, description="an existing Ray cluster; None: one on this machine")
@@ -58,6 +59,7 @@ class Recipe(BaseModel):
     """Digest of the checkpoint's files."""
     engine: EngineName
     dtype: DtypeName
+    kv_cache: CacheName
     deterministic: bool
     prompts: str
     """Digest of the prompts file's wordings."""

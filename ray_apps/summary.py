@@ -50,6 +50,7 @@ class RunSummary:
     demo_model: bool
     engine: str
     dtype: str
+    kv_cache: str
     deterministic: bool
     interrupted: bool
 
@@ -138,6 +139,7 @@ class Tally:
             demo_model=plan.checkpoint.demo_model,
             engine=plan.recipe.engine,
             dtype=plan.recipe.dtype,
+            kv_cache=plan.recipe.kv_cache,
             deterministic=plan.recipe.deterministic,
             interrupted=interrupted,
         )

@@ -20,7 +20,7 @@ import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
 from b200_kernels.checkpoints import open_checkpoint
-from b200_kernels.engine import DtypeName, EngineError, EngineName, SpeechEngine, SpeechRequest, TaskResult
+from b200_kernels.engine import CacheName, DtypeName, EngineError, EngineName, SpeechEngine, SpeechRequest, TaskResult
 from b200_kernels.engines import AUTO, open_engine
 from b200_kernels.prompts import Task, Transcribe, Translate, TranslateText
 from pipelines.archive.storage import Store
@@ -49,6 +49,7 @@ class TranslatorSettings(BaseModel):
     gate: GateSettings = GateSettings()
     engine: EngineName = AUTO
     dtype: DtypeName = "auto"
+    kv_cache: CacheName = "auto"
     deterministic: bool = False
     fallback_source: str = "en"
     """The spoken language where nobody named one and the first transcripts do not tell."""
@@ -103,6 +104,7 @@ class VoxtralTranslator:
                 settings.engine,
                 open_checkpoint(settings.model),
                 dtype=settings.dtype,
+                kv_cache=settings.kv_cache,
                 threads=settings.threads,
                 deterministic=settings.deterministic,
             )

@@ -28,7 +28,22 @@ from b200_kernels.precision import detect_device, resolve_dtype
 from b200_kernels.prompts import Task
 from b200_kernels.transformers_engine import TransformersEngine
 
-CONTENDERS = ("reference", "reference-batched", "vllm", "compiled", "compiled-bf16x3")
+CONTENDERS = (
+    "reference",
+    "reference-batched",
+    "vllm",
+    "compiled",
+    "compiled-bf16x3",
+    "compiled-bfloat16",
+    "compiled-fp8",
+    "compiled-mxfp8",
+    "compiled-nvfp4",
+    "compiled-kv8",
+    "compiled-fp8-kv8",
+)
+"""``kv8`` keeps keys and values in fp8. What has no number format in its name computes in the run's."""
+ROUNDED = CONTENDERS[5:]
+"""Their numbers are coarser than the reference's: that texts differ is expected, how much is what is asked."""
 _FIRST_TOKENS = 5
 _WINDOWS_AT_ONCE = 8
 """Of plain transformers in batches: what somebody takes who asks for speed without asking for more."""
@@ -36,13 +51,17 @@ _WINDOWS_AT_ONCE = 8
 
 @dataclass(frozen=True)
 class Question:
-    """What every contender is asked: windows (float32, 16 kHz), tasks, and how it may compute."""
+    """What every contender is asked: windows (float32, 16 kHz), tasks, and how it may compute.
+
+    ``truth`` are the right answers, by window and task, where they are known.
+    """
 
     model: str
     windows: tuple[np.ndarray, ...]
     tasks: tuple[Task, ...]
     dtype: DtypeName
     threads: int
+    truth: tuple[tuple[str, ...], ...] = ()
 
     @property
     def audio_s(self) -> float:
@@ -57,7 +76,7 @@ class Measured:
     """One contender's figures. ``rtfx`` is seconds of audio a second; memory is the most that its processes held.
 
     ``first_token_s`` is the median time to the first token of one window alone; ``stages`` are seconds in each stage,
-    of an engine that tells; ``tokens`` are those of every window and task.
+    of an engine that tells; ``tokens`` and ``texts`` are those of every window and task.
     """
 
     name: str
@@ -70,6 +89,7 @@ class Measured:
     wall_s: float
     stages: dict[str, float]
     tokens: tuple[tuple[tuple[int, ...], ...], ...]
+    texts: tuple[tuple[str, ...], ...]
 
 
 def measure(name: str, question: Question) -> Measured:
@@ -125,6 +145,7 @@ def _measured(name: str, question: Question) -> Measured:
         wall_s=wall_s,
         stages=stages,
         tokens=tokens,
+        texts=tuple(tuple(task.text for task in result.results) for result in results),
     )
 
 
@@ -134,13 +155,18 @@ def _open(name: str, question: Question) -> SpeechEngine:
         device = detect_device()
         model = load_model(checkpoint, device, resolve_dtype(question.dtype, device))
         return TransformersEngine(model, at_once=_WINDOWS_AT_ONCE)
-    if name == "compiled-bf16x3":
-        if not split_linear.available():
-            raise ValueError("bf16x3 needs a CPU with AMX and a C compiler")
-        return open_engine("compiled", checkpoint, dtype="bf16x3", threads=question.threads)
-    if name not in ("reference", "vllm", "compiled"):
+    if name not in CONTENDERS:
         raise ValueError(f"there is no contender {name!r}: take some of {', '.join(CONTENDERS)}")
-    return open_engine(cast(EngineName, name), checkpoint, dtype=question.dtype, threads=question.threads)
+    if name == "compiled-bf16x3" and not split_linear.available():
+        raise ValueError("bf16x3 needs a CPU with AMX and a C compiler")
+    engine, *formats = name.split("-")
+    return open_engine(
+        cast(EngineName, engine),
+        checkpoint,
+        dtype=next((cast(DtypeName, given) for given in formats if given != "kv8"), question.dtype),
+        kv_cache="fp8" if "kv8" in formats else "auto",
+        threads=question.threads,
+    )
 
 
 def _one_token(request: SpeechRequest) -> SpeechRequest:

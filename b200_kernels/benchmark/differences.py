@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from typing import Any
 
 import numpy as np
@@ -58,6 +59,14 @@ def find_differences(
         Difference(w, t, at, _gap(model, tokenizer, checkpoint, windows[w], tasks[t], theirs[w][t][:at]))
         for w, t, at in parted
     ]
+
+
+def agreement(ours: Tokens, theirs: Tokens) -> float:
+    """Share of tokens that two contenders have in common, in the same order (Ratcliff and Obershelp)."""
+    pairs = [(a, b) for one, other in zip(ours, theirs, strict=True) for a, b in zip(one, other, strict=True)]
+    common = sum(m.size for a, b in pairs for m in SequenceMatcher(None, a, b, autojunk=False).get_matching_blocks())
+    length = sum(len(a) + len(b) for a, b in pairs)
+    return 2 * common / length if length else 1.0
 
 
 def _first_difference(a: Sequence[int], b: Sequence[int]) -> int:

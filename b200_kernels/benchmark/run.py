@@ -13,8 +13,8 @@ import torch
 from mistral_common.tokens.tokenizers.tekken import Tekkenizer
 
 from b200_kernels import prompts
-from b200_kernels.benchmark.contenders import Measured, Question, measure
-from b200_kernels.benchmark.differences import Difference, find_differences
+from b200_kernels.benchmark.contenders import ROUNDED, Measured, Question, measure
+from b200_kernels.benchmark.differences import Difference, agreement, find_differences
 from b200_kernels.benchmark.limits import Limit, limit
 from b200_kernels.checkpoints import open_checkpoint
 from b200_kernels.compiled.shape import read_shape
@@ -40,7 +40,8 @@ class Machine:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The run's result. ``differences`` are by contender, against the reference's tokens; ``failed`` says why some
+    """The run's result. By contender: ``differences`` from the reference's tokens, of those that compute as finely;
+    ``agreement`` with them, 0 to 1; ``chrf``, by task, where the right answers are known. ``failed`` says why some
     contender has no figures.
     """
 
@@ -52,6 +53,8 @@ class Comparison:
     machine: Machine
     contenders: tuple[Measured, ...]
     differences: dict[str, list[Difference]]
+    agreement: dict[str, float]
+    chrf: dict[str, tuple[float, ...]]
     limit: Limit
     failed: dict[str, str]
 
@@ -69,13 +72,15 @@ class Comparison:
         contenders = []
         for contender in self.contenders:
             row = asdict(contender)
-            del row["tokens"]
+            del row["tokens"], row["texts"]
             found = self.differences.get(contender.name, [])
             row |= {
                 "share_of_limit": self.reached(contender),
                 "answers_that_differ": len(found),
                 "faults": sum(difference.is_fault for difference in found),
                 "widest_gap": max((difference.gap for difference in found), default=0.0),
+                "tokens_as_the_reference": self.agreement.get(contender.name),
+                "chrf": self.chrf.get(contender.name),
             }
             contenders.append(row)
         return {
@@ -114,6 +119,8 @@ def compare(names: Sequence[str], question: Question, feedback: Feedback) -> Com
         machine=machine,
         contenders=tuple(measured),
         differences=_differences(measured, question),
+        agreement=_agreement(measured),
+        chrf={contender.name: _chrf(contender, question) for contender in measured if question.truth},
         limit=_limit(measured, question, machine),
         failed=failed,
     )
@@ -138,8 +145,23 @@ def _differences(measured: Sequence[Measured], question: Question) -> dict[str, 
     return {
         name: find_differences(checkpoint, question.windows, question.tasks, tokens, by_name[_BASE])
         for name, tokens in by_name.items()
-        if name != _BASE
+        if name != _BASE and name not in ROUNDED
     }
+
+
+def _agreement(measured: Sequence[Measured]) -> dict[str, float]:
+    base = next((contender.tokens for contender in measured if contender.name == _BASE), None)
+    return {} if base is None else {each.name: agreement(each.tokens, base) for each in measured}
+
+
+def _chrf(contender: Measured, question: Question) -> tuple[float, ...]:
+    """sacrebleu's chrF against the right answers, by task."""
+    from b200_kernels.embedded.scores import chrf
+
+    return tuple(
+        chrf([texts[task] for texts in contender.texts], [truth[task] for truth in question.truth])
+        for task in range(len(question.tasks))
+    )
 
 
 def _limit(measured: Sequence[Measured], question: Question, machine: Machine) -> Limit:

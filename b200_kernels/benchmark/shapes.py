@@ -17,6 +17,7 @@ import torch
 from b200_kernels import prompts
 from b200_kernels.benchmark.limits import Limit, limit
 from b200_kernels.compiled.batch import Batch, Job, Writing
+from b200_kernels.compiled.formats import Formats
 from b200_kernels.compiled.pages import Pages, whole_pages
 from b200_kernels.compiled.shape import MINI_3B, SMALL_24B, VoxtralShape
 from b200_kernels.compiled.weights import random
@@ -63,7 +64,7 @@ class ShapeFigures:
 def measure_shape(
     shape: VoxtralShape,
     device: torch.device,
-    dtype: torch.dtype,
+    formats: Formats,
     *,
     windows: int,
     tokens: int,
@@ -72,9 +73,11 @@ def measure_shape(
 ) -> ShapeFigures:
     """One translation of ``tokens`` tokens for each of ``windows`` full windows, ``rows`` of them in flight at most.
 
+    The limit is that of the wide format, whatever form the weights are kept in.
+
     Raises torch.OutOfMemoryError where the model does not fit.
     """
-    batch = _batch(shape, device, dtype, tokens, rows, encode_at_once)
+    batch = _batch(shape, device, formats, tokens, rows, encode_at_once)
     with torch.inference_mode():
         _run(batch, _jobs(shape, min(windows, 2 * encode_at_once), tokens))  # caches, kernels, allocator
         batch.stopwatch.seconds.clear()
@@ -88,8 +91,8 @@ def measure_shape(
         prompts=(_PROMPT,),
         tokens=tokens,
         batch=rows,
-        bytes_a_number=dtype.itemsize,
-        flops_a_second=matmul_flops_a_second(device, dtype),
+        bytes_a_number=formats.wide.itemsize,
+        flops_a_second=matmul_flops_a_second(device, formats.wide),
         bytes_a_second=copy_bytes_a_second(device),
     )
     return ShapeFigures(
@@ -107,12 +110,12 @@ def measure_shape(
 
 
 def _batch(
-    shape: VoxtralShape, device: torch.device, dtype: torch.dtype, tokens: int, rows: int, encode_at_once: int
+    shape: VoxtralShape, device: torch.device, formats: Formats, tokens: int, rows: int, encode_at_once: int
 ) -> Batch:
-    voxtral = random(shape, device, dtype)
+    voxtral = random(shape, device, formats.wide).kept_as(formats.form)
     check = 8 if device.type == "cuda" else 1
     longest = len(_prompt(shape)) + tokens + check
-    pages = Pages(shape.decoder, 1 + rows * whole_pages(longest), device, dtype)
+    pages = Pages(shape.decoder, 1 + rows * whole_pages(longest), device, formats.cache)
     return Batch(voxtral, pages, rows, longest, encode_at_once=encode_at_once, check_every=check)
 
 

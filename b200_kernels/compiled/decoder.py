@@ -17,7 +17,10 @@ from torch.nn import functional as F
 from b200_kernels.compiled.linear import Linear
 from b200_kernels.compiled.pages import PAGE, Pages
 from b200_kernels.compiled.shape import DecoderShape
+from b200_kernels.compiled.weight_forms import Fp8Rows
 from b200_kernels.ops.decode_attention.op import attention_to, decode_attention
+from b200_kernels.ops.rms_norm import add_rms_norm, add_rms_norm_fp8, rms_norm
+from b200_kernels.ops.swiglu import swiglu, swiglu_fp8
 
 
 @dataclass(frozen=True)
@@ -29,36 +32,63 @@ class Listening:
     count: int
 
 
+class Norm(nn.Module):
+    """RMSNorm of the residual stream with what the last block adds to it."""
+
+    def __init__(self, width: int, eps: float) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(width))
+        self.eps = eps
+
+    def forward(self, x: Tensor, delta: Tensor | None, fp8: bool) -> tuple[Tensor | Fp8Rows, Tensor]:
+        """The norm of ``x + delta`` (rows, width), on request in E4M3, and the sum. A delta of None is nothing."""
+        if delta is None:
+            return rms_norm(x, self.weight, self.eps), x
+        if not fp8:
+            normed, total = add_rms_norm(delta, x, self.weight, self.eps)
+            return normed, total
+        values, scales, total = add_rms_norm_fp8(delta, x, self.weight, self.eps)
+        return Fp8Rows(values, scales, x.dtype), total
+
+
 class DecoderLayer(nn.Module):
-    """One Llama block, around whatever attention it is used with."""
+    """One Llama block, around whatever attention it is used with.
+
+    ``x`` (rows, width) is the residual stream and ``delta`` what is still to be added to it: the next norm does.
+    """
 
     def __init__(self, shape: DecoderShape) -> None:
         super().__init__()
         self.shape = shape
-        self.attention_norm = nn.RMSNorm(shape.width, shape.eps)
+        self.attention_norm = Norm(shape.width, shape.eps)
         self.qkv = Linear(shape.width, (shape.heads + 2 * shape.kv_heads) * shape.head_dim, bias=False)
         self.out = Linear(shape.heads * shape.head_dim, shape.width, bias=False)
-        self.hidden_norm = nn.RMSNorm(shape.width, shape.eps)
+        self.hidden_norm = Norm(shape.width, shape.eps)
         self.gate_up = Linear(shape.width, 2 * shape.hidden, bias=False)
         self.down = Linear(shape.hidden, shape.width, bias=False)
 
-    def project(self, x: Tensor, cos: Tensor, sin: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """(rows, width) to rotated queries (rows, heads, head_dim), rotated keys and values (rows, kv_heads, head_dim).
-
-        ``cos`` and ``sin`` are (rows, 1, head_dim).
+    def project(
+        self, x: Tensor, delta: Tensor | None, cos: Tensor, sin: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Rotated queries (rows, heads, head_dim), rotated keys and values (rows, kv_heads, head_dim), and ``x`` with
+        ``delta``; ``cos`` and ``sin`` are (rows, 1, head_dim).
         """
         shape = self.shape
         turning_heads = shape.heads + shape.kv_heads
-        qkv = self.qkv(self.attention_norm(x)).view(len(x), -1, shape.head_dim)
+        normed, x = self.attention_norm(x, delta, self.qkv.takes_fp8)
+        qkv = self.qkv(normed).view(len(x), -1, shape.head_dim)
         turning = qkv[:, :turning_heads]
         turned = torch.addcmul(turning * cos, _rotate_half(turning), sin)
-        return turned[:, : shape.heads], turned[:, shape.heads :], qkv[:, turning_heads:]
+        return turned[:, : shape.heads], turned[:, shape.heads :], qkv[:, turning_heads:], x
 
-    def finish(self, x: Tensor, mixed: Tensor) -> Tensor:
-        """The residual stream after attention, (rows, heads, head_dim), and the feed-forward block; in place."""
-        x = self.out.add_to(x, mixed.reshape(len(x), -1))
-        gate, up = self.gate_up(self.hidden_norm(x)).chunk(2, dim=-1)
-        return self.down.add_to(x, F.silu(gate).mul_(up))
+    def finish(self, x: Tensor, mixed: Tensor) -> tuple[Tensor, Tensor]:
+        """``x`` after attention, (rows, heads, head_dim), and what the feed-forward block adds."""
+        normed, x = self.hidden_norm(x, self.out(mixed.reshape(len(x), -1)), self.gate_up.takes_fp8)
+        gate_up = self.gate_up(normed)
+        if not self.down.takes_fp8:
+            return x, self.down(swiglu(gate_up))
+        values, scales = swiglu_fp8(gate_up)
+        return x, self.down(Fp8Rows(values, scales, x.dtype))
 
 
 class Decoder(nn.Module):
@@ -69,12 +99,11 @@ class Decoder(nn.Module):
         self.shape = shape
         self.embed = nn.Embedding(shape.vocabulary, shape.width)
         self.layers = nn.ModuleList(DecoderLayer(shape) for _ in range(shape.layers))
-        self.norm = nn.RMSNorm(shape.width, shape.eps)
+        self.norm = Norm(shape.width, shape.eps)
         self.head = nn.Linear(shape.width, shape.vocabulary, bias=False)
 
     def listen(self, x: Tensor, pages_of: Tensor, cache: Pages) -> None:
-        """Keep the keys and values of ``x`` (n, length, width), which stands at the beginning of n sequences; ``x`` is
-        overwritten.
+        """Keep the keys and values of ``x`` (n, length, width), which stands at the beginning of n sequences.
 
         ``pages_of`` (n, most) are the sequences' pages.
         """
@@ -83,16 +112,16 @@ class Decoder(nn.Module):
         positions = torch.arange(length, device=x.device).repeat(n)
         where = _where(pages_of.repeat_interleave(length, dim=0), positions)
         cos, sin = self._rotation(positions, x.dtype)
-        rows = x.reshape(n * length, -1)
+        rows, delta = x.reshape(n * length, -1), None
         for index, layer in enumerate(self.layers):
             assert isinstance(layer, DecoderLayer)
-            q, k, v = layer.project(rows, cos, sin)
+            q, k, v, rows = layer.project(rows, delta, cos, sin)
             cache.write(index, where, k, v)
             if index == len(self.layers) - 1:
                 return  # nobody reads what the last block would make of it
             q, k, v = (part.view(n, length, -1, shape.head_dim).transpose(1, 2) for part in (q, k, v))
             mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=True)
-            rows = layer.finish(rows, mixed.transpose(1, 2).reshape(n * length, -1))
+            rows, delta = layer.finish(rows, mixed.transpose(1, 2))
 
     def step(
         self,
@@ -111,10 +140,10 @@ class Decoder(nn.Module):
         cos, sin = self._rotation(positions, self.embed.weight.dtype)
         where, lengths = _where(pages_of, positions), (positions + 1).int()
         heard: list[Tensor] = []
-        x = self.embed(tokens)
+        x, delta = self.embed(tokens), None
         for index, layer in enumerate(self.layers):
             assert isinstance(layer, DecoderLayer)
-            q, k, v = layer.project(x, cos, sin)
+            q, k, v, x = layer.project(x, delta, cos, sin)
             cache.write(index, where, k, v)
             mixed, total = decode_attention(q, cache.keys[index], cache.values[index], pages_of, lengths)
             heads = [head for at, head in listening.heads if at == index] if listening else []
@@ -127,8 +156,9 @@ class Decoder(nn.Module):
                         q[asked], cache.keys[index], pages_of[asked], total[asked], chosen, first, listening.count
                     )
                 )
-            x = layer.finish(x, mixed)
-        return self.norm(x), torch.cat(heard, dim=1) if heard else None
+            x, delta = layer.finish(x, mixed)
+        normed, _ = self.norm(x, delta, fp8=False)
+        return normed, torch.cat(heard, dim=1) if heard else None
 
     def _rotation(self, positions: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         """Cosines and sines of rotary positions, each (rows, 1, head_dim); formed in fp32, as transformers does."""

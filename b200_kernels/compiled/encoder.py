@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from b200_kernels.compiled.linear import Linear
 from b200_kernels.compiled.shape import EncoderShape
+from b200_kernels.compiled.weight_forms import SplitWeight
 from b200_kernels.ops.encoder_attention.op import encoder_attention, split_attention
 
 
@@ -29,7 +30,7 @@ class EncoderLayer(nn.Module):
         self.down = Linear(shape.hidden, shape.width)
 
     def _attend(self, qkv: Tensor) -> Tensor:
-        return split_attention(qkv) if self.qkv.packed is not None else encoder_attention(qkv)
+        return split_attention(qkv) if isinstance(self.qkv.kept, SplitWeight) else encoder_attention(qkv)
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, frames, width) to the same, in place."""

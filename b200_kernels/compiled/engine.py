@@ -19,17 +19,16 @@ from b200_kernels.checkpoints import Checkpoint, CheckpointError
 from b200_kernels.compiled import weights
 from b200_kernels.compiled.batch import Batch, Job, Writing
 from b200_kernels.compiled.decoder import Listening
+from b200_kernels.compiled.formats import Formats, resolve_formats
 from b200_kernels.compiled.lane import Asked, Inbox, Lane
-from b200_kernels.compiled.linear import pack_all
 from b200_kernels.compiled.pages import Pages, bytes_a_page, whole_pages
 from b200_kernels.compiled.shape import DecoderShape
 from b200_kernels.compiled.timings import Alignment, read_alignment, spelled, token_times
-from b200_kernels.engine import DtypeName, EngineError, EngineStats, SpeechRequest, SpeechResult, TaskResult
+from b200_kernels.engine import CacheName, DtypeName, EngineError, EngineStats, SpeechRequest, SpeechResult, TaskResult
 from b200_kernels.generation import Answer
 from b200_kernels.mel import SAMPLE_RATE
 from b200_kernels.oom import is_out_of_memory
-from b200_kernels.ops.split_linear import op as split_linear
-from b200_kernels.precision import detect_device, resolve_dtype
+from b200_kernels.precision import detect_device
 from b200_kernels.requests import check_request, counted, is_spoken, padded, token_budget, told
 
 _POSITIONS = 2560
@@ -55,8 +54,10 @@ class CompiledEngine:
     Same texts as the reference engine; ``device``, ``dtype`` and ``threads`` as there: on a CPU as many lanes, of one
     thread each. ``rows`` are the sequences in flight a lane (None: by the device's memory). ``deterministic`` makes
     answers independent of each other to the last bit. ``dtype`` may also be ``bf16x3``: float32 by three bf16 products,
-    on a CPU with AMX, where ``auto`` takes it; elsewhere it is float32. Raises CheckpointError when the checkpoint
-    cannot be loaded, or the device is too small for it.
+    on a CPU with AMX, where ``auto`` takes it; elsewhere it is float32. ``fp8``, ``mxfp8`` and ``nvfp4`` are forms of
+    the linear layers' weights (:mod:`weight_forms`), ``kv_cache="fp8"`` is one of keys and values.
+
+    Raises CheckpointError when the checkpoint cannot be loaded, or the device is too small or too old for it.
     """
 
     def __init__(
@@ -64,19 +65,16 @@ class CompiledEngine:
         checkpoint: Checkpoint,
         device: str = "auto",
         dtype: DtypeName = "auto",
+        kv_cache: CacheName = "auto",
         threads: int | None = None,
         rows: int | None = None,
         deterministic: bool = False,
     ) -> None:
         self.device = detect_device(device)
-        split = dtype in ("auto", "bf16x3") and self.device.type == "cpu" and split_linear.available()
-        self.dtype = torch.float32 if dtype == "bf16x3" else resolve_dtype(dtype, self.device)
+        self.formats = resolve_formats(dtype, kv_cache, self.device)
         self._chunk = round(checkpoint.capabilities.chunk_s * SAMPLE_RATE)
         self._tokenizer = Tekkenizer.from_file(checkpoint.folder / "tekken.json")
-        voxtral = _loaded(checkpoint, self.device, self.dtype)
-        if split:
-            pack_all(voxtral.encoder)
-            pack_all(voxtral.decoder)
+        voxtral = _loaded(checkpoint, self.device, self.formats)
         self._audio_tokens = voxtral.shape.encoder.tokens
         self._seconds_a_token = checkpoint.capabilities.chunk_s / self._audio_tokens
         self._alignment = read_alignment(checkpoint.folder)
@@ -135,12 +133,12 @@ class CompiledEngine:
         gpu = self.device.type == "cuda"
         check = _GPU_CHECK if gpu else _CPU_CHECK
         shape, longest = voxtral.shape.decoder, self._positions + check
-        count = rows or _rows(shape, self.device, self.dtype)
+        count = rows or _rows(shape, self.device, self.formats.cache)
         pages = 1 + max(whole_pages(longest), count * whole_pages(min(_USUAL_POSITIONS, longest)))
         heads = self._alignment.heads if self._alignment else ()
         return Batch(
             voxtral,
-            Pages(shape, pages, self.device, self.dtype),
+            Pages(shape, pages, self.device, self.formats.cache),
             count,
             longest,
             Listening(heads, len(prompts.SPEECH_PREFIX), self._audio_tokens) if heads else None,
@@ -195,16 +193,16 @@ class CompiledEngine:
         return tuple((piece, start, end) for piece, (start, end) in zip(pieces, times, strict=True))
 
 
-def _loaded(checkpoint: Checkpoint, device: torch.device, dtype: torch.dtype) -> weights.Voxtral:
+def _loaded(checkpoint: Checkpoint, device: torch.device, formats: Formats) -> weights.Voxtral:
     try:
-        return weights.load(checkpoint, device, dtype)
+        return weights.load(checkpoint, device, formats.wide).kept_as(formats.form)
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
-        needed = checkpoint.memory_gb("float32" if dtype == torch.float32 else "bfloat16")
+        dtype = str(formats.wide).removeprefix("torch.")
         raise CheckpointError(
-            f"{checkpoint.name} needs {needed:.0f} GB in {str(dtype).removeprefix('torch.')}, which {device} does not "
-            "have free: take a smaller model, or a larger GPU"
+            f"{checkpoint.name} needs {checkpoint.memory_gb(dtype):.0f} GB in {dtype}, which {device} does not have "
+            "free: take a smaller model, or a larger GPU"
         ) from error
 
 

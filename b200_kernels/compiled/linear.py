@@ -1,45 +1,54 @@
-"""The model's linear layers: torch's, or on a CPU with matrix tiles our own, after the weights have been packed."""
+"""The model's linear layers: torch's, until their weights are kept in another form. Knows no form but by name."""
 
 from __future__ import annotations
 
 from torch import Tensor, nn
 
-from b200_kernels.ops.split_linear.op import fits, pack, split_linear
+from b200_kernels.compiled.weight_forms import Form, Fp8Rows, Fp8Weight, KeptWeight, kept
 
 
 class Linear(nn.Linear):
-    """``nn.Linear`` that may be packed, and can add its result where another one lies."""
+    """``nn.Linear`` whose weight may be kept in another form, and that can add its result where another one lies."""
 
-    packed: Tensor | None = None
+    kept: KeptWeight | None = None
 
-    def pack(self) -> None:
-        """From now on compute with three bf16 products (:mod:`b200_kernels.ops.split_linear`), where the size fits."""
-        if fits(self.weight):
-            self.packed = pack(self.weight.detach())
+    def keep_as(self, form: Form) -> None:
+        """From now on compute with the weight in this form, where the size fits it."""
+        self.kept = kept(self.weight, form)
+        if self.kept is not None:
             self.weight = nn.Parameter(self.weight.new_empty(0), requires_grad=False)  # it takes the old one's memory
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(..., k) to (..., n)."""
-        if self.packed is None:
+    @property
+    def takes_fp8(self) -> bool:
+        """Whether it is glad of rows that are E4M3 already."""
+        return isinstance(self.kept, Fp8Weight)
+
+    def forward(self, x: Tensor | Fp8Rows) -> Tensor:
+        """(..., k) to (..., n). Rows in E4M3 are for a layer that :attr:`takes_fp8`."""
+        if isinstance(x, Fp8Rows):
+            assert isinstance(self.kept, Fp8Weight)
+            assert self.bias is None
+            return self.kept.product(x)
+        if self.kept is None:
             return super().forward(x)
         out = x.new_empty(*x.shape[:-1], self.out_features)
-        split_linear(x.reshape(-1, self.in_features), self.packed, self.bias, out.view(-1, self.out_features), False)
+        self.kept.multiply(x.reshape(-1, self.in_features), self.bias, out.view(-1, self.out_features), False)
         return out
 
     def add_to(self, target: Tensor, x: Tensor) -> Tensor:
         """``target + self(x)`` in place of ``target``: the product is added where it is made, and nothing is copied."""
         rows, wanted = x.reshape(-1, self.in_features), target.view(-1, self.out_features)
-        if self.packed is None:
-            if self.bias is not None:
-                target.add_(self.bias)
-            wanted.addmm_(rows, self.weight.t())
-        else:
-            split_linear(rows, self.packed, self.bias, wanted, True)
+        if self.kept is not None:
+            self.kept.multiply(rows, self.bias, wanted, True)
+            return target
+        if self.bias is not None:
+            target.add_(self.bias)
+        wanted.addmm_(rows, self.weight.t())
         return target
 
 
-def pack_all(module: nn.Module) -> None:
-    """Every linear layer of a model that is on a CPU, in float32."""
+def keep_all_as(module: nn.Module, form: Form) -> None:
+    """The weights of every linear layer of a model in another form."""
     for layer in module.modules():
         if isinstance(layer, Linear):
-            layer.pack()
+            layer.keep_as(form)

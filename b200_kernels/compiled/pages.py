@@ -14,13 +14,17 @@ import torch
 from torch import Tensor
 
 from b200_kernels.compiled.shape import DecoderShape
+from b200_kernels.ops.fp8 import E4M3, E4M3_MAX
 
 PAGE = 32
 """Positions in a page: 352 of the 378 that precede a task's own prompt are whole pages."""
 
 
 class Pages:
-    """``keys`` and ``values`` are lists over layers of (pages, PAGE, kv_heads, head_dim)."""
+    """``keys`` and ``values`` are lists over layers of (pages, PAGE, kv_heads, head_dim).
+
+    E4M3 keeps them without a scale, as vLLM does by default; docs/log.md has what it costs.
+    """
 
     def __init__(self, shape: DecoderShape, pages: int, device: torch.device, dtype: torch.dtype) -> None:
         size = (pages, PAGE, shape.kv_heads, shape.head_dim)
@@ -56,13 +60,20 @@ class Pages:
 
     def copy(self, source: int, target: int, length: int) -> None:
         """The first ``length`` positions of one page into another."""
-        for tensor in (*self.keys, *self.values):
+        for tensor in map(_movable, (*self.keys, *self.values)):
             tensor[target, :length] = tensor[source, :length]
 
     def write(self, layer: int, where: Tensor, keys: Tensor, values: Tensor) -> None:
         """Keep keys and values (rows, kv_heads, head_dim) at ``where`` (rows,), counted in positions of all pages."""
         for cache, new in ((self.keys[layer], keys), (self.values[layer], values)):
-            cache.view(-1, *cache.shape[2:])[where] = new.to(cache.dtype)
+            if cache.dtype == E4M3:
+                new = new.clamp(-E4M3_MAX, E4M3_MAX)  # beyond it E4M3 has nothing but NaN
+            _movable(cache).view(-1, *cache.shape[2:])[where] = _movable(new.to(cache.dtype))
+
+
+def _movable(tensor: Tensor) -> Tensor:
+    """The same memory in a type that torch copies by index everywhere: not every device does so with E4M3."""
+    return tensor.view(torch.uint8) if tensor.dtype == E4M3 else tensor
 
 
 def whole_pages(positions: int) -> int:

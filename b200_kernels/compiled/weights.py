@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -20,7 +20,9 @@ from torch import nn
 from b200_kernels.checkpoints import Checkpoint, CheckpointError
 from b200_kernels.compiled.decoder import Decoder
 from b200_kernels.compiled.encoder import Encoder
+from b200_kernels.compiled.linear import keep_all_as
 from b200_kernels.compiled.shape import VoxtralShape, read_shape
+from b200_kernels.compiled.weight_forms import Form
 
 _ENCODER_LAYER = {
     "attention_norm": "self_attn_layer_norm",
@@ -58,6 +60,13 @@ class Voxtral:
     shape: VoxtralShape
     encoder: Encoder
     decoder: Decoder
+
+    def kept_as(self, form: Form | None) -> Self:
+        """The same model with the weights of its linear layers in another form."""
+        if form is not None:
+            keep_all_as(self.encoder, form)
+            keep_all_as(self.decoder, form)
+        return self
 
 
 def load(checkpoint: Checkpoint, device: torch.device, dtype: torch.dtype) -> Voxtral:

@@ -22,11 +22,14 @@ def run(monkeypatch):
 
 def test_two_engines_side_by_side(run, tmp_path):
     files = ("--json", tmp_path / "b.json", "--picture", tmp_path / "b.svg")
-    result = run("--windows", 3, "--engines", "reference,compiled", *files)
+    result = run("--windows", 3, "--engines", "reference,compiled,compiled-fp8-kv8", *files)
     assert result.exit_code == 0, result.output
     figures = json.loads((tmp_path / "b.json").read_text())
     by_name = {row["name"]: row for row in figures["contenders"]}
-    assert set(by_name) == {"reference", "compiled"}
+    assert set(by_name) == {"reference", "compiled", "compiled-fp8-kv8"}
+    assert by_name["compiled"]["tokens_as_the_reference"] == 1
+    assert 0.8 < by_name["compiled-fp8-kv8"]["tokens_as_the_reference"] <= 1
+    assert all(80 < score <= 100 for row in by_name.values() for score in row["chrf"])
     assert by_name["compiled"]["faults"] == 0
     assert figures["times"]["compiled / reference"] == by_name["compiled"]["rtfx"] / by_name["reference"]["rtfx"]
     assert set(by_name["compiled"]["stages"]) == {"mel", "encoder", "prefill", "decode"}

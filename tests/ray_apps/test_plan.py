@@ -101,6 +101,8 @@ def test_the_embedded_model_refuses_a_language_that_it_never_learned_without_a_t
     [
         ({"engine": "vllm", "deterministic": True}, "deterministic"),
         ({"engine": "reference", "dtype": "bf16x3"}, "bf16x3"),
+        ({"engine": "vllm", "dtype": "nvfp4"}, "nvfp4"),
+        ({"engine": "vllm", "kv_cache": "fp8"}, "--kv-cache"),
     ],
 )
 def test_an_engine_that_cannot_do_it_is_refused_while_planning(clips, changes, told):

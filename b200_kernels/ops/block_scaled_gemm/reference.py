@@ -17,6 +17,8 @@ MX_BLOCK, NV_BLOCK = 32, 16
 E2M1_VALUES = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0)
 """What the codes 0 to 7 mean; bit 3 is the sign."""
 E2M1_MAX = 6.0
+NV_LARGEST = E2M1_MAX * E4M3_MAX
+"""The largest number that NVFP4 holds where the tensor's scale is 1."""
 _E8M0_BIAS = 127
 _E4M3_EXPONENT = 8
 """The exponent of the largest E4M3 value, 448 = 1.75 * 2^8."""
@@ -38,12 +40,15 @@ def dequantise_mxfp8(values: torch.Tensor, scales: torch.Tensor, dtype: torch.dt
     return values.to(dtype) * factors.repeat_interleave(MX_BLOCK, dim=-1)
 
 
-def quantise_nvfp4(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def quantise_nvfp4(
+    x: torch.Tensor, whole: torch.Tensor | None = None
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """(rows, depth), depth a multiple of 16, to packed E2M1 bytes (rows, depth / 2), E4M3 scales
-    (rows, depth / 16) and the tensor's float32 scale, of shape ().
+    (rows, depth / 16) and the tensor's float32 scale, of shape (): ``whole``, or what its largest number asks for.
     """
     wide = x.to(torch.float32)
-    whole = (wide.abs().amax() / (E2M1_MAX * E4M3_MAX)).clamp(min=torch.finfo(torch.float32).tiny)
+    if whole is None:
+        whole = (wide.abs().amax() / NV_LARGEST).clamp(min=torch.finfo(torch.float32).tiny)
     blocks = wide.unflatten(-1, (-1, NV_BLOCK))
     scales = (blocks.abs().amax(dim=-1) / E2M1_MAX / whole).clamp(max=E4M3_MAX).to(E4M3)
     factors = scales.to(torch.float32) * whole

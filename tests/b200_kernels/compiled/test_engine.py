@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from b200_kernels import generation
+from b200_kernels.benchmark.differences import agreement
 from b200_kernels.checkpoints import Checkpoint
 from b200_kernels.compiled.batch import Batch
 from b200_kernels.compiled.engine import CompiledEngine
@@ -98,6 +99,21 @@ def test_deterministic_answers_do_not_depend_on_their_neighbours_to_the_last_bit
     finally:
         engine.close()
     assert together == alone
+
+
+@pytest.mark.parametrize(
+    ("dtype", "kv_cache"), [("bfloat16", "auto"), ("fp8", "fp8"), ("mxfp8", "auto"), ("nvfp4", "auto")]
+)
+def test_coarser_numbers_give_nearly_the_references_tokens(embedded, requests, expected, dtype, kv_cache):
+    engine = CompiledEngine(embedded, device="cpu", dtype=dtype, kv_cache=kv_cache, threads=2, rows=6)
+    try:
+        found = ask(engine, requests[:4])
+    finally:
+        engine.close()
+    answers = [[task for one in results for task in one.results] for results in (found, expected[:4])]
+    ours, theirs = (tuple((answer.tokens,) for answer in those) for those in answers)
+    assert agreement(ours, theirs) > 0.9
+    assert [answer.logprob for answer in answers[0]] != [answer.logprob for answer in answers[1]]
 
 
 def test_a_request_that_cannot_be_computed_fails_alone(compiled, requests, expected, monkeypatch):
