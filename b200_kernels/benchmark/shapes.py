@@ -113,6 +113,8 @@ def _batch(
     shape: VoxtralShape, device: torch.device, formats: Formats, tokens: int, rows: int, encode_at_once: int
 ) -> Batch:
     voxtral = random(shape, device, formats.wide).kept_as(formats.form)
+    if device.type == "cuda":
+        voxtral = voxtral.fused()
     check = 8 if device.type == "cuda" else 1
     longest = len(_prompt(shape)) + tokens + check
     pages = Pages(shape.decoder, 1 + rows * whole_pages(longest), device, formats.cache)

@@ -18,6 +18,7 @@ from torch import Tensor
 from b200_kernels import prompts
 from b200_kernels.compiled.decoder import Listening
 from b200_kernels.compiled.pages import PAGE, Pages, whole_pages
+from b200_kernels.compiled.recording import CudaRecorder, Outputs, Recorded
 from b200_kernels.compiled.stopwatch import Stopwatch
 from b200_kernels.compiled.weights import Voxtral
 from b200_kernels.generation import Answer, draw
@@ -86,6 +87,7 @@ class Batch:
         self._positions = torch.zeros(rows, dtype=torch.int64, device=self.device)
         self._pages_of = torch.zeros(rows, whole_pages(longest), dtype=torch.int32, device=self.device)
         self._unread: list[tuple[list[Writing], Tensor, Tensor]] = []
+        self._recorded = Recorded(self._compute, rows, CudaRecorder()) if self.device.type == "cuda" else None
         self.stopwatch = Stopwatch(self.device)
 
     def fits(self, job: Job) -> bool:
@@ -130,10 +132,15 @@ class Batch:
         """One token for every sequence; those that end are gone once the answers have been looked at."""
         b = max(len(self.rows), self.least_rows)
         with self.stopwatch("decode"):
-            hidden, heard = self._decode(
-                self._tokens[:b], self._positions[:b], self._pages_of[:b], self.rows, range(len(self.rows))
-            )
-            self._choose(self.rows, hidden)
+            listeners = self._listeners(self.rows, range(len(self.rows)))
+            if self._recorded is None:
+                inputs = self._tokens[:b], self._positions[:b], self._pages_of[:b]
+                hidden, heard = self._decode(*inputs, listeners)
+                chosen = greedy_head(hidden, self.voxtral.decoder.head.weight)
+            else:
+                hidden, *chosen, all_heard = self._recorded(b, bool(listeners))
+                heard = [all_heard[row] for row in listeners]
+            self._choose(self.rows, hidden, *chosen)
             self._keep(self.rows, heard)
         self._positions[: len(self.rows)] += 1
         for writing in self.rows:
@@ -194,29 +201,45 @@ class Batch:
             torch.tensor(tokens, device=self.device),
             torch.tensor(positions, device=self.device),
             self._pages_of[torch.tensor(rows, device=self.device)],
-            writings,
-            [end - 1 for end in last],
+            self._listeners(writings, [end - 1 for end in last]),
         )
         for writing in writings:
             writing.length = len(writing.prompt)
         at = slice(writings[0].row, writings[-1].row + 1)
         self._positions[at] = torch.tensor([writing.length for writing in writings], device=self.device)
-        self._choose(writings, hidden[torch.tensor(last, device=self.device) - 1])
+        hidden = hidden[torch.tensor(last, device=self.device) - 1]
+        self._choose(writings, hidden, *greedy_head(hidden, self.voxtral.decoder.head.weight))
         self._keep(writings, heard)
 
-    def _decode(
-        self, tokens: Tensor, positions: Tensor, pages_of: Tensor, writings: Sequence[Writing], rows: Sequence[int]
-    ) -> tuple[Tensor, Tensor | None]:
-        """A step of the decoder; ``rows`` are those that write the next token of ``writings``, and may listen."""
-        listeners = [row for writing, row in zip(writings, rows, strict=True) if writing.listen]
-        if self.listening is None or not listeners:
-            return self.voxtral.decoder.step(tokens, positions, pages_of, self.pages)
-        asked = torch.tensor(listeners, device=self.device)
-        return self.voxtral.decoder.step(tokens, positions, pages_of, self.pages, self.listening, asked)
+    def _listeners(self, writings: Sequence[Writing], rows: Sequence[int]) -> list[int]:
+        """Those of ``rows`` that write the next token of a listening one of ``writings``."""
+        if self.listening is None:
+            return []
+        return [row for writing, row in zip(writings, rows, strict=True) if writing.listen]
 
-    def _keep(self, writings: Sequence[Writing], heard: Tensor | None) -> None:
+    def _decode(
+        self, tokens: Tensor, positions: Tensor, pages_of: Tensor, listeners: Sequence[int]
+    ) -> tuple[Tensor, Sequence[Tensor]]:
+        """A step of the decoder: states of all rows, and what the ``listeners`` heard."""
+        if not listeners:
+            return self.voxtral.decoder.step(tokens, positions, pages_of, self.pages)[0], ()
+        asked = torch.tensor(listeners, device=self.device)
+        hidden, heard = self.voxtral.decoder.step(tokens, positions, pages_of, self.pages, self.listening, asked)
+        return hidden, () if heard is None else heard.unbind()
+
+    def _compute(self, rows: int, listen: bool) -> Outputs:
+        """A step of the first rows with the choice of their tokens, to be recorded: all of them listen, or none.
+
+        States, tokens, log-probabilities, and what was heard (nothing: (rows, 0)).
+        """
+        inputs = self._tokens[:rows], self._positions[:rows], self._pages_of[:rows]
+        hidden, heard = self.voxtral.decoder.step(*inputs, self.pages, self.listening if listen else None)
+        chosen = greedy_head(hidden, self.voxtral.decoder.head.weight)
+        return hidden, *chosen, hidden.new_empty(rows, 0) if heard is None else heard
+
+    def _keep(self, writings: Sequence[Writing], heard: Sequence[Tensor]) -> None:
         """What the listening ones of ``writings`` heard."""
-        if heard is not None:
+        if heard:
             for writing, row in zip((w for w in writings if w.listen), heard, strict=True):
                 writing.heard.append(row)
 
@@ -224,10 +247,9 @@ class Batch:
         embedded: Tensor = self.voxtral.decoder.embed(torch.tensor(ids, device=self.device))
         return embedded
 
-    def _choose(self, writings: Sequence[Writing], hidden: Tensor) -> None:
-        """Choose the next token of neighbouring rows and keep it on the device, to be read later."""
+    def _choose(self, writings: Sequence[Writing], hidden: Tensor, tokens: Tensor, logprobs: Tensor) -> None:
+        """Keep the next tokens of neighbouring rows on the device, to be read later: the greedy ones, or drawn."""
         head = self.voxtral.decoder.head.weight
-        tokens, logprobs = greedy_head(hidden, head)
         for at, writing in enumerate(writings):
             if writing.generator is not None:
                 logits = (hidden[at].to(torch.float32) @ head.to(torch.float32).T)[None]

@@ -64,7 +64,7 @@ def hear(checkpoint: Checkpoint, windows: Sequence[np.ndarray], language: str) -
         Pages(shape, 1 + _AT_ONCE * whole_pages(longest), device, torch.float32),
         _AT_ONCE,
         longest,
-        Listening(heads, len(prompts.SPEECH_PREFIX), audio_tokens),
+        Listening.to(heads, len(prompts.SPEECH_PREFIX), audio_tokens, device),
     )
     found: list[Heard] = []
     for first in range(0, len(windows), _AT_ONCE):

@@ -8,7 +8,9 @@ choose tokens.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -25,11 +27,23 @@ from b200_kernels.ops.swiglu import swiglu, swiglu_fp8
 
 @dataclass(frozen=True)
 class Listening:
-    """Which attention to report: of ``heads`` (layer, head), over the ``count`` keys from position ``first`` on."""
+    """Which attention to report: of ``heads`` by layer, int32 tensors, over the ``count`` keys from position ``first``
+    on.
+    """
 
-    heads: tuple[tuple[int, int], ...]
+    heads: dict[int, Tensor]
     first: int
     count: int
+
+    @classmethod
+    def to(cls, heads: Iterable[tuple[int, int]], first: int, count: int, device: torch.device) -> Self:
+        """To (layer, head) pairs."""
+        by_layer: dict[int, list[int]] = {}
+        for layer, head in heads:
+            by_layer.setdefault(layer, []).append(head)
+        return cls(
+            {at: torch.tensor(of, dtype=torch.int32, device=device) for at, of in by_layer.items()}, first, count
+        )
 
 
 class Norm(nn.Module):
@@ -66,6 +80,11 @@ class DecoderLayer(nn.Module):
         self.hidden_norm = Norm(shape.width, shape.eps)
         self.gate_up = Linear(shape.width, 2 * shape.hidden, bias=False)
         self.down = Linear(shape.hidden, shape.width, bias=False)
+
+    def fuse(self) -> None:
+        """Have inductor compile both halves; all layers share what it makes."""
+        self.project = torch.compile(self.project, dynamic=True)  # type: ignore[method-assign]
+        self.finish = torch.compile(self.finish, dynamic=True)  # type: ignore[method-assign]
 
     def project(
         self, x: Tensor, delta: Tensor | None, cos: Tensor, sin: Tensor
@@ -146,9 +165,8 @@ class Decoder(nn.Module):
             q, k, v, x = layer.project(x, delta, cos, sin)
             cache.write(index, where, k, v)
             mixed, total = decode_attention(q, cache.keys[index], cache.values[index], pages_of, lengths)
-            heads = [head for at, head in listening.heads if at == index] if listening else []
-            if listening and heads:
-                chosen = torch.tensor(heads, dtype=torch.int32, device=x.device)
+            if listening and index in listening.heads:
+                chosen = listening.heads[index]
                 asked = slice(None) if listeners is None else listeners
                 first = torch.full_like(lengths[asked], listening.first)
                 heard.append(

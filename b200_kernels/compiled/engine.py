@@ -141,7 +141,7 @@ class CompiledEngine:
             Pages(shape, pages, self.device, self.formats.cache),
             count,
             longest,
-            Listening(heads, len(prompts.SPEECH_PREFIX), self._audio_tokens) if heads else None,
+            Listening.to(heads, len(prompts.SPEECH_PREFIX), self._audio_tokens, self.device) if heads else None,
             encode_at_once=_GPU_CHUNKS if gpu and not deterministic else _CPU_CHUNKS,
             check_every=check,
             least_rows=count if deterministic else 1 if gpu else _CPU_LEAST_ROWS,
@@ -195,7 +195,8 @@ class CompiledEngine:
 
 def _loaded(checkpoint: Checkpoint, device: torch.device, formats: Formats) -> weights.Voxtral:
     try:
-        return weights.load(checkpoint, device, formats.wide).kept_as(formats.form)
+        voxtral = weights.load(checkpoint, device, formats.wide).kept_as(formats.form)
+        return voxtral.fused() if device.type == "cuda" else voxtral
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
