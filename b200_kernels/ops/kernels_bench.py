@@ -23,6 +23,9 @@ import typer
 from b200_kernels.ops import block_scaled_gemm, decode_attention, greedy_head, log_mel, rms_norm, swiglu
 from b200_kernels.ops.block_scaled_gemm import reference as gemm_reference
 from b200_kernels.ops.decode_attention import reference as attention_reference
+from b200_kernels.ops.fp8 import quantise_rows
+from b200_kernels.ops.fp8_gemm import reference as fp8_reference
+from b200_kernels.ops.fp8_gemm.op import fp8_gemm
 from b200_kernels.ops.greedy_head import reference as head_reference
 from b200_kernels.ops.log_mel import reference as mel_reference
 from b200_kernels.ops.rms_norm import reference as norm_reference
@@ -123,6 +126,8 @@ def _cases(device: str, batch: int, shape: Shape) -> Iterator[_Case]:
         lambda: attention_reference.decode_attention(query, cache[0], cache[1], pages_of, lengths),
         cache.numel() * bytes_each,
     )
+    e4m3 = (*quantise_rows(x), *quantise_rows(head[: 2 * shape.width]), dtype)
+    yield _Case("fp8_gemm", lambda: fp8_gemm(*e4m3), lambda: fp8_reference.fp8_gemm(*e4m3), None)
     mx = (*block_scaled_gemm.quantise_mxfp8(x), *block_scaled_gemm.quantise_mxfp8(head[: 2 * shape.width]))
     yield _Case("mxfp8_gemm", lambda: block_scaled_gemm.mxfp8_gemm(*mx), lambda: gemm_reference.mxfp8_gemm(*mx), None)
     nv = (*block_scaled_gemm.quantise_nvfp4(x), *block_scaled_gemm.quantise_nvfp4(head[: 2 * shape.width]))

@@ -30,6 +30,7 @@ from pipelines.records import Medium, Shard
 from pipelines.settings import MediaLimits, VadSettings, WindowSettings
 from pipelines.speech.listen import listen
 from pipelines.speech.vad import SileroDetector
+from ray_apps.segment_processor import B200OptimizedProcessor
 
 if not vllm_runtime.installed():
     pytest.skip("vLLM is not installed here (requirements-vllm-cpu.txt, for x86-64)", allow_module_level=True)
@@ -125,6 +126,20 @@ def test_same_answers_as_the_reference_engine_one_by_one_and_together(vllm, engi
     assert_same([asyncio.run(vllm.generate(r)) for r in requests[:2]], expected[:2])
     assert_same(gather(vllm, requests), expected)
     assert_same(gather(vllm, requests[::-1]), expected[::-1])
+
+
+def test_the_seeds_processor_takes_vllm(vllm, engine, sample_archive):
+    path = sample_archive / "clips" / "haberler.mp3"
+    seconds = probe(str(path), MediaLimits()).duration_s
+    segments = [{"start": 0.0, "end": seconds / 2}, {"start": seconds / 2, "end": seconds - 0.1}]
+
+    def texts(model):
+        processor = B200OptimizedProcessor()
+        rows = asyncio.run(processor.process_audio_segments_parallel(path, segments, model, None, "French"))
+        return [(row["source"], row["text"], row["verdict"]) for row in rows]
+
+    assert texts(vllm) == texts(engine)
+    assert all(text for _, text, _ in texts(vllm))
 
 
 def test_it_listens_once_for_all_tasks(vllm, ask, requests):

@@ -8,6 +8,9 @@ from b200_kernels.ops.block_scaled_gemm import mxfp8_gemm, nvfp4_gemm, quantise_
 from b200_kernels.ops.block_scaled_gemm import reference as gemm
 from b200_kernels.ops.decode_attention import attention_to, decode_attention
 from b200_kernels.ops.decode_attention import reference as attention
+from b200_kernels.ops.fp8 import quantise_rows
+from b200_kernels.ops.fp8_gemm import reference as fp8
+from b200_kernels.ops.fp8_gemm.op import fp8_gemm
 from b200_kernels.ops.greedy_head import greedy_head
 from b200_kernels.ops.greedy_head import reference as head
 from b200_kernels.ops.log_mel import log_mel
@@ -107,3 +110,8 @@ def test_block_scaled_gemm(shape):
     near(mxfp8_gemm(*mx), gemm.mxfp8_gemm(*mx), 1e-2)
     nv = (*quantise_nvfp4(a), *quantise_nvfp4(b))
     near(nvfp4_gemm(*nv), gemm.nvfp4_gemm(*nv), 1e-2)
+
+
+def test_fp8_gemm():
+    a, b = quantise_rows(noise(40, 3072, device=GPU)), quantise_rows(noise(256, 3072, seed=1, device=GPU))
+    near(fp8_gemm(*a, *b, torch.bfloat16), fp8.fp8_gemm(*a, *b, torch.bfloat16), 2**-6)
