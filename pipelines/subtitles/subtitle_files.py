@@ -127,7 +127,7 @@ def _json(cues: Sequence[Cue], medium: Medium, language: str, demo_model: bool, 
         "source_language": facts.source_language,
         "fingerprint": facts.fingerprint,
         "demo_model": demo_model,
-        "cues": [c.model_dump(mode="json") | {"text": c.text} for c in cues],
+        "cues": [_cue(c) for c in cues],
         "windows": [_window(w, language) for w in facts.windows],
         "failures": [f.model_dump(mode="json") for f in facts.failures],
     }
@@ -146,6 +146,10 @@ def _readable(value: Any) -> str:
 
 def _dumps(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, allow_nan=False)
+
+
+def _cue(cue: Cue) -> dict[str, Any]:
+    return cue.model_dump(mode="json", exclude=None if cue.beneath else {"beneath"}) | {"text": cue.text}
 
 
 def _window(window: PartWindow, language: str) -> dict[str, Any]:
