@@ -97,8 +97,20 @@ def translate(
         bool, typer.Option("--deterministic", help="Answers that do not depend on their neighbours; slower.")
     ] = False,
     formats: Annotated[
-        str | None, typer.Option(help="Files for each medium.", metavar="LIST", show_default="srt,vtt,json")
+        str | None,
+        typer.Option(help="Files for each medium; also ass, ssa, ttml.", metavar="LIST", show_default="srt,vtt,json"),
     ] = None,
+    profile: Annotated[
+        str | None,
+        typer.Option(help="How subtitles look: netflix, bbc, ted, arcom, ...", metavar="NAME", show_default="netflix"),
+    ] = None,
+    bilingual: Annotated[bool, typer.Option("--bilingual", help="What was said, beneath the translation.")] = False,
+    ass_style: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="ASS file whose styles ass and ssa files take.")
+    ] = None,
+    mux: Annotated[
+        bool, typer.Option("--mux", help="Also a copy of each medium with its subtitles as soft tracks.")
+    ] = False,
     address: Annotated[str | None, typer.Option(help="An existing Ray cluster; else one on this machine.")] = None,
     min_actors: Annotated[int | None, typer.Option(min=1, help="Models at work, at least.")] = None,
     max_actors: Annotated[int | None, typer.Option(min=1, help="Models at work, at most.")] = None,
@@ -127,6 +139,10 @@ def translate(
         "dtype": dtype and dtype.value,
         "deterministic": deterministic or None,
         "formats": formats,
+        "profile": profile,
+        "bilingual": bilingual or None,
+        "ass_style": ass_style,
+        "mux": mux or None,
         "address": address,
         "min_actors": min_actors,
         "max_actors": max_actors,

@@ -74,7 +74,11 @@ class Built:
     cues: dict[str, tuple[Cue, ...]]
     medium: Medium
     windows: tuple[PartWindow, ...]
-    formats: tuple[str, ...]
+    settings: CueSettings
+
+    @property
+    def formats(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(self.settings.formats))
 
     @property
     def files(self) -> tuple[tuple[str, str], ...]:
@@ -95,7 +99,15 @@ class Built:
             windows=self.windows,
             failures=report.failures,
         )
-        return render(fmt, self.cues[language], self.medium, language, report.demo_model, facts=facts)
+        return render(
+            fmt,
+            self.cues[language],
+            self.medium,
+            language,
+            report.demo_model,
+            facts=facts,
+            ass_style=self.settings.ass_style,
+        )
 
 
 def build(
@@ -136,7 +148,7 @@ def build(
         violations=_violations(cues, cue_settings, length_s),
         failures=failures_of(medium, ordered),
     )
-    return Built(report, cues, medium, windows, tuple(dict.fromkeys(cue_settings.formats)))
+    return Built(report, cues, medium, windows, cue_settings)
 
 
 def assemble(
