@@ -240,7 +240,7 @@ def _run(flags: dict[str, Any], config: Path | None, json_file: Path | None) -> 
     if summary.transient:
         feedback.warning(f"{summary.transient} shards are left; run the same command again to try them once more")
     failed = summary.error_rows - summary.not_opened
-    return INCOMPLETE if failed or summary.media_open or summary.transient else DONE
+    return INCOMPLETE if failed or summary.media_open or summary.transient or summary.not_muxed else DONE
 
 
 def _plan(flags: dict[str, Any], config: Path | None, json_file: Path | None) -> int:

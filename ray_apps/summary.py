@@ -52,6 +52,8 @@ class RunSummary:
     dtype: str
     deterministic: bool
     interrupted: bool
+    not_muxed: int = 0
+    """Media of which no copy with subtitles could be made, where copies are asked for."""
 
 
 @dataclass
