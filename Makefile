@@ -12,7 +12,7 @@ DEMO := demo_output
 WORK := .work
 TORCH := $(shell grep '^torch==' constraints.txt)
 
-.PHONY: demo test triton-test lint embedded embedded-eval alignment archive stages overhead media-set kill-test clean help
+.PHONY: demo test triton-test lint embedded embedded-eval alignment archive stages overhead media-set kill-test cue-rules cue-timing clean help
 
 help:  ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/'
@@ -78,6 +78,14 @@ media-set: $(READY)  ## thirty-two generated media, one of two hours
 kill-test: $(READY)  ## kill the driver three times; nothing is lost, doubled or different
 	mkdir -p $(WORK)
 	$(BIN)/python -m tests.proofs.kill_driver --work $(WORK)/kill-test --json $(WORK)/kill-test.json
+
+cue-rules: $(READY)  ## 10,000 random window texts: every cue meets its profile or tells what it breaks
+	mkdir -p $(WORK)
+	$(BIN)/python -m tests.proofs.cue_rules --json $(WORK)/cue-rules.json
+
+cue-timing: $(READY)  ## how far off cues start, on speech of which the truth is known
+	mkdir -p $(WORK)
+	$(BIN)/python -m ray_apps.benchmarks.cue_timing --json $(WORK)/cue-timing.json
 
 clean:
 	rm -rf $(VENV) $(TRITON) $(DEMO) build dist *.egg-info

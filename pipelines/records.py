@@ -155,7 +155,10 @@ class Part(Record):
 
 
 class Cue(Record):
-    """One subtitle. ``lines`` are what is shown; ``source`` is the transcript beneath it."""
+    """One subtitle. ``lines`` are what is shown; ``source`` is the transcript of what it says.
+
+    A bilingual cue shows ``beneath`` under its lines: its share of the transcript.
+    """
 
     index: int
     start_s: float
@@ -165,6 +168,7 @@ class Cue(Record):
     score: float
     verdict: str
     reasons: tuple[str, ...] = ()
+    beneath: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:

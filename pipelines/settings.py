@@ -6,7 +6,15 @@ Those that can change the model's text enter the fingerprint that names the part
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from dataclasses import fields, replace
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from quality.subtitle_profiles import DEFAULT, PROFILE_NAMES, profile_for
+from quality.subtitle_rules import Profile
+
+Quotes = Literal["guillemets", "curly", "straight", "keep"]
 
 
 class _Settings(BaseModel):
@@ -47,12 +55,32 @@ class WindowSettings(_Settings):
 
 
 class CueSettings(_Settings):
-    """How subtitles look. Numbers: Netflix timed text style guide, general requirements and French."""
+    """How subtitles look: a profile, by the language of the text, and what of it is to be otherwise.
 
-    max_line_chars: int = Field(42, gt=0)
-    max_lines: int = Field(2, gt=0)
-    max_cps: float = Field(17.0, gt=0, description="characters a second")
-    min_duration_s: float = Field(5 / 6, gt=0)
-    max_duration_s: float = Field(7.0, gt=0)
-    min_gap_s: float = Field(2 / 24, ge=0, description="two frames at 24 a second")
+    None of it enters the fingerprint: cues are made from parts alone.
+    """
+
+    profile: str = Field(DEFAULT, description=f"one of {', '.join(PROFILE_NAMES)}")
+    max_line_chars: int | None = Field(None, gt=0, description="this and the next five: None is the profile's")
+    max_lines: int | None = Field(None, gt=0)
+    max_cps: float | None = Field(None, gt=0, description="characters a second")
+    min_duration_s: float | None = Field(None, gt=0)
+    max_duration_s: float | None = Field(None, gt=0)
+    min_gap_s: float | None = Field(None, ge=0)
+    quotes: Quotes = Field("guillemets", description="quotation marks in French text; keep: as the model wrote them")
+    bilingual: bool = Field(False, description="each cue shows the transcript beneath the translation")
     formats: tuple[str, ...] = ("srt", "vtt", "json")
+    ass_style: str = Field("", description="content of an ASS file whose styles ass and ssa files take")
+    mux: bool = Field(False, description="also a copy of each medium with its subtitles as soft tracks")
+
+    @field_validator("profile")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        profile_for(name, "fr")
+        return name
+
+    def limits(self, language: str) -> Profile:
+        """The limits of text in ``language``: the profile's, but for those that are set here."""
+        profile = profile_for(self.profile, language)
+        numbers = {field.name: getattr(self, field.name, None) for field in fields(Profile)}
+        return replace(profile, **{name: value for name, value in numbers.items() if value is not None})

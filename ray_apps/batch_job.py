@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import ray
 
@@ -19,13 +19,16 @@ from cluster.feedback import Feedback
 from cluster.resources import ResourcePlan
 from cluster.resources import plan as plan_resources
 from pipelines.archive.storage import Store
-from pipelines.ledger.assemble import MediumReport, assemble
+from pipelines.ledger.assemble import MediumReport, assemble, build
 from pipelines.ledger.lease import Lease, LeaseHeld
+from pipelines.ledger.muxed import ChangedCopy, mux
 from pipelines.ledger.output_names import OutputNames
 from pipelines.ledger.parts import PartStore
 from pipelines.ledger.runs import Run, save_run
 from pipelines.ledger.tables import write_summary, write_tables
+from pipelines.media.media_error import MediaError
 from pipelines.records import UNIDENTIFIED, Failure, Medium, Shard
+from pipelines.settings import MediaLimits
 from ray_apps.plan import CLUSTER_CPU, CLUSTER_GPU, JobPlan, plan_job, warn_of_pair
 from ray_apps.ray_session import (
     bounded_actor_retries,
@@ -137,6 +140,7 @@ class _Job:
         self.languages = SpokenLanguages()
         self.identified: set[str] = set()
         self.assembling: dict[ray.ObjectRef, str] = {}
+        self.not_muxed = 0
 
     def run(self) -> None:
         """Passes over what is missing, until nothing is left that another try could mend."""
@@ -161,6 +165,8 @@ class _Job:
             missing = self._pass_over(missing)
         self._give_up(missing)
         self._collect(wait_s=None)
+        if self.plan.settings.cue_settings.mux:
+            self._mux()
 
     def _give_up(self, shards: Sequence[Shard]) -> None:
         """Count this run's failure of each; one that failed in as many runs as are allowed becomes an error part."""
@@ -247,6 +253,31 @@ class _Job:
             else:
                 self.feedback.warning(f"{name}: not assembled, the next run does it: {report}")
 
+    def _mux(self) -> None:
+        """A copy with soft subtitles of every medium that is done, of earlier runs too; one that fails is told."""
+        limits = self.plan.settings.media
+        done = [
+            medium
+            for medium, shards in self.plan.shards.items()
+            if medium in self.plan.finished or len(self.done[medium]) >= len(shards)
+        ]
+        task = _mux_medium.options(num_cpus=self.resources.light_cpus)
+        names = {
+            task.remote(self.plan.parts, self.media[medium], self.shared, limits): self.media[medium].name
+            for medium in done
+        }
+        waiting = list(names)
+        while waiting:
+            ready, waiting = ray.wait(waiting)
+            for ended in ready:
+                try:
+                    problem = ray.get(ended)
+                except ray.exceptions.RayError as error:
+                    problem = str(error).strip().splitlines()[-1]
+                if problem:
+                    self.not_muxed += 1
+                    self.feedback.warning(f"{names[ended]}: no copy with subtitles: {problem}")
+
     def finish(self, interrupted: bool, wall_s: float) -> RunSummary:
         """The tables and the summary, from the ledger."""
         if ray.is_initialized():
@@ -255,7 +286,7 @@ class _Job:
         totals = write_tables(self.plan.store, self.run_record, self.tally.open_failures())
         for sentence in (*totals.damaged, *totals.kept_edits):
             self.feedback.warning(sentence)
-        summary = self.tally.summary(totals, interrupted, wall_s)
+        summary = replace(self.tally.summary(totals, interrupted, wall_s), not_muxed=self.not_muxed)
         write_summary(self.plan.store, asdict(summary))
         return summary
 
@@ -343,3 +374,15 @@ def _assemble_medium(
     except (OSError, ValueError) as error:
         return str(error)
     return report
+
+
+@ray.remote
+def _mux_medium(parts: PartStore, medium: Medium, shared: tuple[Run, OutputNames], limits: MediaLimits) -> str | None:
+    """Copy a medium that is done, with its subtitles in it, unless its copy is there; returns why not."""
+    run, names = shared
+    try:
+        built = build(medium, parts.read_medium(medium.id), run.fingerprint, run.cues, run.targets)
+        mux(built, run.fingerprint, parts.store, names, limits)
+    except (OSError, ValueError, MediaError, ChangedCopy) as error:
+        return str(error)
+    return None

@@ -101,8 +101,20 @@ def translate(
         bool, typer.Option("--deterministic", help="Answers that do not depend on their neighbours; slower.")
     ] = False,
     formats: Annotated[
-        str | None, typer.Option(help="Files for each medium.", metavar="LIST", show_default="srt,vtt,json")
+        str | None,
+        typer.Option(help="Files for each medium; also ass, ssa, ttml.", metavar="LIST", show_default="srt,vtt,json"),
     ] = None,
+    profile: Annotated[
+        str | None,
+        typer.Option(help="How subtitles look: netflix, bbc, ted, arcom, ...", metavar="NAME", show_default="netflix"),
+    ] = None,
+    bilingual: Annotated[bool, typer.Option("--bilingual", help="What was said, beneath the translation.")] = False,
+    ass_style: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="ASS file whose styles ass and ssa files take.")
+    ] = None,
+    mux: Annotated[
+        bool, typer.Option("--mux", help="Also a copy of each medium with its subtitles as soft tracks.")
+    ] = False,
     address: Annotated[str | None, typer.Option(help="An existing Ray cluster; else one on this machine.")] = None,
     min_actors: Annotated[int | None, typer.Option(min=1, help="Models at work, at least.")] = None,
     max_actors: Annotated[int | None, typer.Option(min=1, help="Models at work, at most.")] = None,
@@ -132,6 +144,10 @@ def translate(
         "kv_cache": kv_cache and kv_cache.value,
         "deterministic": deterministic or None,
         "formats": formats,
+        "profile": profile,
+        "bilingual": bilingual or None,
+        "ass_style": ass_style,
+        "mux": mux or None,
         "address": address,
         "min_actors": min_actors,
         "max_actors": max_actors,
@@ -230,7 +246,7 @@ def _run(flags: dict[str, Any], config: Path | None, json_file: Path | None) -> 
     if summary.transient:
         feedback.warning(f"{summary.transient} shards are left; run the same command again to try them once more")
     failed = summary.error_rows - summary.not_opened
-    return INCOMPLETE if failed or summary.media_open or summary.transient else DONE
+    return INCOMPLETE if failed or summary.media_open or summary.transient or summary.not_muxed else DONE
 
 
 def _plan(flags: dict[str, Any], config: Path | None, json_file: Path | None) -> int:

@@ -11,10 +11,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from pipelines.subtitles.substation import read_styles
+from pipelines.subtitles.subtitle_files import FORMATS
 from ray_apps.settings import Settings
 
-FORMATS = ("srt", "vtt", "json")
 DEFAULT_QUALITY = "medium"
+_BELONGS_TO = {"quality": "gate", "profile": "cues", "bilingual": "cues", "mux": "cues", "ass_style": "cues"}
 
 
 class UsageError(ValueError):
@@ -24,8 +26,9 @@ class UsageError(ValueError):
 def make_settings(flags: Mapping[str, Any], config: Path | None) -> Settings:
     """The settings tree.
 
-    ``flags`` are named as the fields of Settings, with ``quality`` for the gate's; None (or an empty list)
-    means that the flag was not given. ``config`` is a YAML file with the same names, nested as the tree is.
+    ``flags`` are named as the fields of Settings, with ``quality`` for the gate's, and ``profile``, ``bilingual``,
+    ``mux`` and ``ass_style`` (a file) for the cues'; None (or an empty list) means that the flag was not given.
+    ``config`` is a YAML file with the same names, nested as the tree is.
 
     Raises:
         UsageError: the file cannot be read, or a value does not fit.
@@ -33,9 +36,9 @@ def make_settings(flags: Mapping[str, Any], config: Path | None) -> Settings:
     """
     values = {"gate": {"quality": DEFAULT_QUALITY}}
     if config is not None:
-        values = _merged(values, _with_gate(_from_yaml(config)))
+        values = _merged(values, _in_their_place(_from_yaml(config)))
     given = {name: value for name, value in flags.items() if value is not None and value != []}
-    values = _merged(values, _with_gate(given))
+    values = _merged(values, _in_their_place(given))
     return _validated(_normalised(values))
 
 
@@ -55,10 +58,24 @@ def _from_yaml(path: Path) -> dict[str, Any]:
     return {str(name).replace("-", "_"): value for name, value in content.items()}
 
 
-def _with_gate(values: Mapping[str, Any]) -> dict[str, Any]:
-    """``quality`` stands at the top for people, and belongs to the gate."""
-    plain = {name: value for name, value in values.items() if name != "quality"}
-    return _merged(plain, {"gate": {"quality": values["quality"]}}) if "quality" in values else plain
+def _in_their_place(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Some names stand at the top for people, and belong further down."""
+    result = {name: value for name, value in values.items() if name not in _BELONGS_TO}
+    for name, group in _BELONGS_TO.items():
+        if name in values:
+            value = _style(values[name]) if name == "ass_style" else values[name]
+            result = _merged(result, {group: {name: value}})
+    return result
+
+
+def _style(path: str | Path) -> str:
+    """The content of a style file: whoever writes the subtitles may be on another machine."""
+    try:
+        content = Path(path).read_text(encoding="utf-8-sig")
+        read_styles(content)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"--ass-style {path} cannot be used: {getattr(error, 'strerror', None) or error}") from error
+    return content
 
 
 def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

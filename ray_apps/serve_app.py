@@ -109,7 +109,7 @@ class SubtitleServer:
             heard = await run_in_threadpool(listen, shard, limits, VadSettings(), windows, self.window_s, self.detector)
             done = await self.translator.translate(heard.windows, self.source, (self.target,), shard.name)
             texts += done.windows
-        cues = make_cues(texts, self.target, CueSettings())
+        cues = make_cues(texts, self.target, CueSettings(), medium.duration_s or None)
         return render(fmt, cues, medium, self.target, self.translator.engine.capabilities.demo_model)
 
 

@@ -53,6 +53,8 @@ class RunSummary:
     kv_cache: str
     deterministic: bool
     interrupted: bool
+    not_muxed: int = 0
+    """Media of which no copy with subtitles could be made, where copies are asked for."""
 
 
 @dataclass

@@ -4,7 +4,8 @@ What a scan (a folder, or a glob that does not end in the suffix itself) leaves 
 
 - hidden files and folders, and the ledger folder ``_voxtral``: skipped; hidden ones are counted;
 - companion files, which lie beside media and which we write ourselves (subtitles, tables, pictures, notes:
-  see ``COMPANIONS``; edited subtitles that we kept aside): skipped without being opened, and counted;
+  see ``COMPANIONS``; edited subtitles that we kept aside; copies of media with our subtitles): skipped without
+  being opened, and counted;
 - documents, archives, programs (``IRRELEVANT``): listed as ``not_opened``; an archive may hold
   them, so no run fails for them.
 
@@ -37,6 +38,9 @@ IRRELEVANT = frozenset({
     ".tar", ".bz2", ".xz", ".zst", ".7z", ".rar", ".exe", ".dll", ".so", ".db", ".sqlite", ".ttf",
     ".otf",
 })  # fmt: skip
+SUBTITLED = "subtitled"
+"""``film.subtitled.mp4`` is the copy of ``film.mp4`` with our subtitles in it."""
+_SUBTITLED = re.compile(rf".*\.{SUBTITLED}\.(mp4|mov|mkv|webm)", re.DOTALL)
 _KEPT_ASIDE = re.compile(r"\.edited\d*")
 OUR_FOLDER = "_voxtral"
 _VERSION_KEYS = ("ETag", "etag", "generation", "Content-MD5", "md5Hash", "content_md5", "mtime")
@@ -82,7 +86,7 @@ def judge_name(name: str, skipped: Skipped, named: str) -> Failure | Literal["sk
         return "skip"
     if suffix == named:
         return None
-    if suffix in COMPANIONS or _KEPT_ASIDE.fullmatch(suffix):
+    if suffix in COMPANIONS or _KEPT_ASIDE.fullmatch(suffix) or _SUBTITLED.fullmatch(name):
         skipped.companions[suffix] += 1
         return "skip"
     if suffix in IRRELEVANT:

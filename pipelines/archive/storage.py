@@ -10,6 +10,7 @@ import contextlib
 import errno
 import inspect
 import os
+import tempfile
 import threading
 import uuid
 from collections.abc import Iterator
@@ -111,6 +112,35 @@ class Store:
                 fs, key = filesystem(url)
                 with store_errors(url, "write"):
                     fs.pipe_file(key, data)
+
+    @contextlib.contextmanager
+    def new_folder(self, path: str) -> Iterator[Path]:
+        """A hidden folder on this machine for a file that is too big for memory and will be ``path``; gone afterwards.
+
+        Beside where the file will be, if the store is local, so that :meth:`take_in` has nothing to copy.
+        """
+        url = self.url_of(path)
+        if self.local:
+            with _explained(url, self.url):
+                Path(url).parent.mkdir(parents=True, exist_ok=True)
+        beside = str(Path(url).parent) if self.local else None
+        with tempfile.TemporaryDirectory(dir=beside, prefix=".", suffix=TEMPORARY) as folder:
+            yield Path(folder)
+
+    def take_in(self, file: Path, path: str) -> None:
+        """Write or replace a file with one of this machine, whole or not at all; ``file`` may be gone afterwards.
+
+        Raises:
+            StoreError: if it cannot be written.
+        """
+        url = self.url_of(path)
+        with _explained(url, self.url):
+            if self.local:
+                file.replace(url)
+            else:
+                fs, key = filesystem(url)
+                with store_errors(url, "write"):
+                    fs.put_file(str(file), key)
 
     def create(self, path: str, data: bytes) -> bool:
         """Write a file only if there is none of this name; of several callers at once, exactly one is told
@@ -271,7 +301,8 @@ def _local_files(root: str) -> Iterator[str]:
             advice = _ADVICE.get(error.errno or 0, "Check that the store is there, and run again.")
             raise StoreError(f"Cannot list {error.filename or root}: {reason}. {advice}", error.errno) from error
 
-    for folder, _, names in os.walk(root, followlinks=True, onerror=refuse):
+    for folder, folders, names in os.walk(root, followlinks=True, onerror=refuse):
+        folders[:] = [name for name in folders if not name.endswith(TEMPORARY)]
         below = os.path.relpath(folder, root)
         for name in names:
             if not name.endswith(TEMPORARY):

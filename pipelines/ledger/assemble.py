@@ -22,9 +22,8 @@ from pipelines.ledger.output_names import OutputNames
 from pipelines.ledger.runs import Run, public_url
 from pipelines.records import Cue, Medium, Part, PartWindow, Record, Text
 from pipelines.settings import CueSettings
-from pipelines.subtitles.cues import make_cues, profile_of
+from pipelines.subtitles.cues import check_cues, make_cues
 from pipelines.subtitles.subtitle_files import ShardFailure, TrackFacts, render
-from quality.subtitle_rules import check_track
 
 Status = Literal["ok", "partial", "failed"]
 
@@ -75,7 +74,11 @@ class Built:
     cues: dict[str, tuple[Cue, ...]]
     medium: Medium
     windows: tuple[PartWindow, ...]
-    formats: tuple[str, ...]
+    settings: CueSettings
+
+    @property
+    def formats(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(self.settings.formats))
 
     @property
     def files(self) -> tuple[tuple[str, str], ...]:
@@ -96,7 +99,15 @@ class Built:
             windows=self.windows,
             failures=report.failures,
         )
-        return render(fmt, self.cues[language], self.medium, language, report.demo_model, facts=facts)
+        return render(
+            fmt,
+            self.cues[language],
+            self.medium,
+            language,
+            report.demo_model,
+            facts=facts,
+            ass_style=self.settings.ass_style,
+        )
 
 
 def build(
@@ -112,8 +123,9 @@ def build(
     windows = tuple(w for p in ordered for w in p.windows)
     languages = tuple(dict.fromkeys(medium.targets or targets))
     status = _status(medium, ordered)
+    length_s = medium.duration_s or None
     cues = {
-        language: tuple(make_cues(windows, language, cue_settings)) if status != "failed" else ()
+        language: tuple(make_cues(windows, language, cue_settings, length_s)) if status != "failed" else ()
         for language in languages
     }
     report = MediumReport(
@@ -133,10 +145,10 @@ def build(
         needs_review=sum(t.verdict == "needs_review" for w in windows for t in _texts(w, languages)),
         retries=sum(t.attempts - 1 for w in windows for t in (w.source, *w.targets)),
         cues=sum(map(len, cues.values())),
-        violations=_violations(cues, cue_settings),
+        violations=_violations(cues, cue_settings, length_s),
         failures=failures_of(medium, ordered),
     )
-    return Built(report, cues, medium, windows, tuple(dict.fromkeys(cue_settings.formats)))
+    return Built(report, cues, medium, windows, cue_settings)
 
 
 def assemble(
@@ -224,8 +236,6 @@ def _covered(window: PartWindow, languages: Sequence[str]) -> bool:
     return len(texts) == len(languages) and all(t.text.strip() for t in texts)
 
 
-def _violations(cues: dict[str, tuple[Cue, ...]], settings: CueSettings) -> dict[str, int]:
-    profile = profile_of(settings)
-    tracks = ([(c.start_s, c.end_s, c.text) for c in track] for track in cues.values())
-    counts = Counter(v.rule for track in tracks for v in check_track(track, profile))
-    return dict(sorted(counts.items()))
+def _violations(cues: dict[str, tuple[Cue, ...]], settings: CueSettings, duration_s: float | None) -> dict[str, int]:
+    found = (check_cues(track, language, settings, duration_s) for language, track in cues.items())
+    return dict(sorted(Counter(v.rule for broken in found for v in broken).items()))

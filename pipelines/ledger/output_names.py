@@ -37,7 +37,7 @@ MAX_NAME_BYTES = 200
 
 _RESERVED = re.compile(r"con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|_voxtral", re.IGNORECASE)
 _UNSAFE = re.compile(r'[<>:"|?*\x7f]')
-_LIKE_OUTPUT = re.compile(r"\.(srt|vtt|json|parquet)$", re.IGNORECASE)
+_LIKE_OUTPUT = re.compile(r"\.(srt|vtt|json|ass|ssa|ttml|parquet)$", re.IGNORECASE)
 MAX_PATH_BYTES = 700
 """Longest path below the output folder; a key of an S3 store may have 1,024 bytes, with the folder's own."""
 _LANGUAGE = re.compile(r"[A-Za-z0-9-]+")

@@ -31,6 +31,9 @@ from pipelines.ledger.parts import ROOT, PartStore
 from pipelines.records import Medium, Record
 from pipelines.settings import CueSettings
 
+_NO_LOOK = {"formats", "mux"}
+"""Settings of cues that change no file that is there."""
+
 
 class RunError(Exception):
     """There is no run to be found in a folder, or its record is damaged. The message says what to do."""
@@ -170,7 +173,7 @@ def _assembled(store: Store, fingerprint: str, cues: CueSettings) -> CueSettings
 
 
 def _same_look(one: CueSettings, other: CueSettings) -> bool:
-    return one.model_dump(exclude={"formats"}) == other.model_dump(exclude={"formats"})
+    return one.model_dump(exclude=_NO_LOOK) == other.model_dump(exclude=_NO_LOOK)
 
 
 def _save_record(store: Store, run: Run) -> None:

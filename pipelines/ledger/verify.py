@@ -24,9 +24,9 @@ from pipelines.ledger.runs import Run, RunError, load_run
 from pipelines.ledger.table_check import TableCheck
 from pipelines.ledger.tables import SCHEMAS, MediumState, Reader, TableName, TableRow
 from pipelines.records import Medium, Record
-from pipelines.subtitles.subtitle_files import count_cues
+from pipelines.subtitles.subtitle_files import FORMATS, count_cues
 
-_OUTPUT = re.compile(r"\.(srt|vtt|json)$")
+_OUTPUT = re.compile(rf"\.({'|'.join(FORMATS)})$")
 _DELETE = "delete it and run the same command again, it is written anew"
 _SUFFIXED = re.compile(r"\.[0-9a-f]{8}\.[A-Za-z0-9-]+$")
 

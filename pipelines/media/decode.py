@@ -62,7 +62,7 @@ def probe(
     """
     tags = _tags(language) if language else []
     request = {"do": "probe", "url": url, "audio_stream": audio_stream, "language_tags": tags}
-    _, answer = _ask(request, limits, 0, command)
+    _, answer = ask_child(request, limits, 0, command)
     return Probe(
         duration_s=answer["duration_s"],
         container=answer["container"],
@@ -89,7 +89,7 @@ def decode(
     if last <= first:
         return np.zeros(0, np.int16)
     request = {"do": "decode", "url": url, "audio_stream": audio_stream, "first": first, "last": last}
-    data, _ = _ask(request, limits, (last - first) * 2, command)
+    data, _ = ask_child(request, limits, (last - first) * 2, command)
     return np.frombuffer(data, np.int16)
 
 
@@ -116,10 +116,10 @@ def _language(tag: str) -> str | None:
     return language
 
 
-def _ask(
+def ask_child(
     request: dict[str, Any], limits: MediaLimits, most_bytes: int, command: Sequence[str]
 ) -> tuple[bytearray, dict[str, Any]]:
-    """Run the child on one request. Returns its output, at most ``most_bytes``, and its answer."""
+    """Run a child on one request. Returns its output, at most ``most_bytes``, and its answer. Raises MediaError."""
     line = json.dumps({**request, "limits": limits.model_dump()}) + "\n"
     child = subprocess.Popen(
         list(command),

@@ -143,7 +143,7 @@ def _within(packets: Iterator[TimedPacket], limits: Limits) -> Iterator[TimedPac
         yield timed
 
 
-def _confine(limits: Limits) -> None:
+def confine(limits: Limits) -> None:
     """Own limits of memory and CPU time, no core files, and an end with the parent."""
     cpu_s = math.ceil(limits.cpu_s)
     for kind, soft, hard in (
@@ -166,7 +166,7 @@ def main() -> None:
     os.dup2(2, 1)  # a library that prints must not get between the samples
     request = json.loads(sys.stdin.readline())
     limits = Limits(**request["limits"])
-    _confine(limits)
+    confine(limits)
     answer: dict[str, Any]
     try:
         if request["do"] == "probe":

@@ -8,13 +8,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 from pipelines.records import PartWindow, Text
 from pipelines.settings import CueSettings
 from pipelines.subtitles.line_breaks import break_cost, lines_needed
 from pipelines.subtitles.placing import Span, SpeechAxis, place, place_by_tokens, speech_axis
 from pipelines.subtitles.sentences import split_sentences, split_units
+from pipelines.subtitles.typography import typeset
+from quality.subtitle_rules import Profile
 from quality.text import plain
 
 TOUCH_S = 0.5
@@ -28,56 +30,126 @@ CUE_COST = 0.6
 @dataclass(frozen=True)
 class Chunk:
     """Text of one cue: its units, when it is spoken (medium seconds), the source, and the judged text it is
-    from.
+    from; in a bilingual cue also the source's units that stand beneath.
     """
 
     units: tuple[str, ...]
     start_s: float
     end_s: float
     source: str
+    source_language: str
     text: Text
+    beneath: tuple[str, ...] = ()
 
 
-def window_chunks(window: PartWindow, text: Text, settings: CueSettings) -> list[Chunk]:
+@dataclass(frozen=True)
+class _Sentence:
+    """A sentence's units, where on the axis it is spoken, and the source beneath it."""
+
+    units: list[str]
+    position: Span
+    source: str
+    source_language: str
+
+
+def window_chunks(window: PartWindow, text: Text, settings: CueSettings, limits: Profile) -> list[Chunk]:
     """The chunks of one window, in order; their words are the text's words,
     as far as they are seen: a model that writes subtitle tags has them taken away.
 
-    ``text`` is one of the window's targets, or its transcript.
+    ``text`` is one of the window's targets, or its transcript; ``limits`` are those of a cue in its language.
     """
     language = text.language
-    sentences = split_sentences(plain(text.text), language)
-    units = [split_units(sentence, settings.max_line_chars) for sentence in sentences]
-    units = [sentence for sentence in units if sentence]
+    sentences = split_sentences(typeset(plain(text.text), language, settings.quotes), language)
+    units = [unit for sentence in sentences if (unit := split_units(sentence, limits.max_line_chars))]
     if not units:
         return []
     axis = speech_axis(window.segments, window.start_s, window.end_s)
-    joined = [" ".join(sentence) for sentence in units]
-    sources = split_sentences(window.source.text, window.source.language)
-    positions = _sentence_positions(joined, sources, window, text, axis)
-    chunks: list[Chunk] = []
-    for sentence, position, source in zip(units, positions, _matching(sources, positions, axis), strict=True):
-        spoken_s = axis.end_at(position[1]) - axis.start_at(position[0])
-        parts = split_for_cues(sentence, language, settings, spoken_s)
-        placed = place([_weight(" ".join(part)) for part in parts], axis, position)
-        for part, (start, end) in zip(parts, placed, strict=True):
-            begin = axis.start_at(start)
-            chunks.append(Chunk(tuple(part), begin, max(begin, axis.end_at(end)), source, text))
+    sources = split_sentences(
+        typeset(plain(window.source.text), window.source.language, settings.quotes), window.source.language
+    )
+    positions = _sentence_positions([" ".join(sentence) for sentence in units], sources, window, text, axis)
+    beneath = zip(units, positions, _matching(sources, positions, axis), strict=True)
+    placed = [_Sentence(*of, window.source.language) for of in beneath]
+    bilingual = settings.bilingual and language != window.source.language
+    if bilingual:
+        limits = replace(limits, max_lines=max(1, limits.max_lines // 2))
+    cut = [_sentence_chunks(sentence, text, limits, axis, bilingual) for sentence in placed]
+    chunks = [chunk for sentence in cut for chunk in sentence]
     timed = place_by_tokens([" ".join(chunk.units) for chunk in chunks], text.tokens, _start(window))
     if timed is not None:
         chunks = [_timed(chunk, span, axis) for chunk, span in zip(chunks, timed, strict=True)]
-    return _merge_short(chunks, settings)
+    if bilingual:
+        groups = [len(own) for own in cut] if len(sources) == len(cut) else [len(chunks)]
+        texts = sources if len(sources) == len(cut) else [" ".join(sources)]
+        chunks = _with_source_beneath(chunks, groups, texts, limits)
+    return _merge_short(chunks, limits)
 
 
-def split_for_cues(units: Sequence[str], language: str, settings: CueSettings, spoken_s: float) -> list[list[str]]:
-    """A sentence's units in as few cues as hold them, more where it is spoken for longer than a cue may stay.
+def _sentence_chunks(
+    sentence: _Sentence, text: Text, limits: Profile, axis: SpeechAxis, bilingual: bool
+) -> list[Chunk]:
+    position, lines = sentence.position, 0
+    if bilingual:
+        lines = lines_needed(split_units(sentence.source, limits.max_line_chars), limits.max_line_chars)
+    spoken_s = axis.end_at(position[1]) - axis.start_at(position[0])
+    at_least = math.ceil(lines / limits.max_lines)
+    parts = split_for_cues(sentence.units, text.language, limits, spoken_s, at_least=at_least)
+    spans = place([_weight(" ".join(part)) for part in parts], axis, position)
+    chunks = []
+    for part, (start, end) in zip(parts, spans, strict=True):
+        begin = axis.start_at(start)
+        end_s = max(begin, axis.end_at(end))
+        chunks.append(Chunk(tuple(part), begin, end_s, sentence.source, sentence.source_language, text))
+    return chunks
+
+
+def _with_source_beneath(
+    chunks: Sequence[Chunk], groups: Sequence[int], sources: Sequence[str], limits: Profile
+) -> list[Chunk]:
+    """The chunks with the source beneath: of each of ``sources`` the next of ``groups`` chunks share the words."""
+    found: list[Chunk] = []
+    for count, source in zip(groups, sources, strict=True):
+        own = chunks[len(found) : len(found) + count]
+        units = split_units(source, limits.max_line_chars)
+        room = limits.max_lines * limits.max_line_chars
+        shares = share_out(units, [chunk.end_s - chunk.start_s for chunk in own], own[0].source_language, room)
+        found += [replace(chunk, beneath=tuple(share)) for chunk, share in zip(own, shares, strict=True)]
+    return found
+
+
+def share_out(units: Sequence[str], weights: Sequence[float], language: str, room: int) -> list[list[str]]:
+    """The units in as many runs as there are weights, about as long as these, cut where it reads well, and none with
+    more than ``room`` characters if that can be.
+    """
+    marks = list(accumulate((len(unit) + 1 for unit in units), initial=0))
+    whole = sum(weights)
+    even = marks[-1] / len(weights)
+    cuts, done = [0], 0.0
+    for left, weight in zip(range(len(weights) - 1, 0, -1), weights, strict=False):
+        done += weight / whole if whole > 0 else 1 / len(weights)
+
+        def cost(cut: int, begin: int = cuts[-1], due: float = done * marks[-1], left: int = left) -> float:
+            over = max(0, marks[cut] - marks[begin] - 1 - room) + max(0, marks[-1] - marks[cut] - left * (room + 1))
+            at_cut = break_cost(units[cut - 1], units[cut], language) if 0 < cut < len(units) else 0.0
+            return over + 2 * abs(marks[cut] - due) / max(1.0, even) + at_cut
+
+        cuts.append(min(range(cuts[-1], len(marks)), key=cost))
+    return [list(units[a:b]) for a, b in pairwise([*cuts, len(units)])]
+
+
+def split_for_cues(
+    units: Sequence[str], language: str, limits: Profile, spoken_s: float, *, at_least: int = 1
+) -> list[list[str]]:
+    """A sentence's units in as few cues as hold them, more where it is spoken for longer than a cue may stay, or
+    ``at_least`` so many are wanted.
 
     A dynamic program: even cues that end at clauses.
     """
     total = sum(len(unit) + 1 for unit in units) - 1
-    room = settings.max_lines * settings.max_line_chars
-    by_time = math.ceil(spoken_s / settings.max_duration_s - 1e-9)
-    wanted = max(math.ceil(total / room), min(by_time, total // WORTH_SPLITTING_CHARS), 1)
-    if wanted == 1 and _fits(units, settings):
+    room = limits.max_lines * limits.max_line_chars
+    by_time = math.ceil(spoken_s / limits.max_duration_s - 1e-9)
+    wanted = max(math.ceil(total / room), min(by_time, total // WORTH_SPLITTING_CHARS), min(at_least, len(units)), 1)
+    if wanted == 1 and _fits(units, limits):
         return [list(units)]
     even = total / wanted
     best: list[tuple[float, int]] = [(0.0, 0)]
@@ -87,7 +159,7 @@ def split_for_cues(units: Sequence[str], language: str, settings: CueSettings, s
         size = -1
         for begin in range(end - 1, -1, -1):
             size += 1 + len(units[begin])
-            if size > room + settings.max_lines - 1 or not _fits(units[begin:end], settings):
+            if size > room + limits.max_lines - 1 or not _fits(units[begin:end], limits):
                 break
             uneven = (size - even) / even
             options.append((best[begin][0] + CUE_COST + 2 * uneven * uneven + at_end, begin))
@@ -99,8 +171,8 @@ def split_for_cues(units: Sequence[str], language: str, settings: CueSettings, s
     return [list(units[a:b]) for a, b in pairwise(cuts)]
 
 
-def _fits(units: Sequence[str], settings: CueSettings) -> bool:
-    return lines_needed(units, settings.max_line_chars) <= settings.max_lines
+def _fits(units: Sequence[str], limits: Profile) -> bool:
+    return lines_needed(units, limits.max_line_chars) <= limits.max_lines
 
 
 def _weight(text: str) -> float:
@@ -158,25 +230,27 @@ def _overlap(a: Span, b: Span) -> float:
     return min(a[1], b[1]) - max(a[0], b[0])
 
 
-def _merge_short(chunks: Sequence[Chunk], settings: CueSettings) -> list[Chunk]:
+def _merge_short(chunks: Sequence[Chunk], limits: Profile) -> list[Chunk]:
     """Join neighbours that touch and fit one cue where one of them is too short to stand alone."""
     merged: list[Chunk] = []
     for chunk in chunks:
         before = merged[-1] if merged else None
-        if before is not None and _should_merge(before, chunk, settings):
+        if before is not None and _should_merge(before, chunk, limits):
             source = before.source if before.source == chunk.source else f"{before.source} {chunk.source}"
             units = before.units + chunk.units
-            merged[-1] = replace(before, units=units, end_s=chunk.end_s, source=source.strip())
+            beneath = before.beneath + chunk.beneath
+            merged[-1] = replace(before, units=units, end_s=chunk.end_s, source=source.strip(), beneath=beneath)
         else:
             merged.append(chunk)
     return merged
 
 
-def _should_merge(a: Chunk, b: Chunk, settings: CueSettings) -> bool:
-    short = min(a.end_s - a.start_s, b.end_s - b.start_s) < settings.min_duration_s
+def _should_merge(a: Chunk, b: Chunk, limits: Profile) -> bool:
+    short = min(a.end_s - a.start_s, b.end_s - b.start_s) < limits.min_duration_s
     return (
         short
         and b.start_s - a.end_s <= TOUCH_S
-        and b.end_s - a.start_s <= settings.max_duration_s
-        and _fits(a.units + b.units, settings)
+        and b.end_s - a.start_s <= limits.max_duration_s
+        and _fits(a.units + b.units, limits)
+        and _fits(a.beneath + b.beneath, limits)
     )

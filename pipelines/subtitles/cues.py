@@ -3,8 +3,9 @@ time.
 
 For any input: at most ``max_lines`` lines of ``max_line_chars``, durations and gaps within the settings,
 strictly in order, no overlap, and every word of the text in a cue (one that is longer than a line is cut).
-Reading speed is met where there is room; a cue that is too fast says so in its reasons. It knows windows,
-not media: a cue may outlast the last speech.
+Reading speed is met where there is room, and cues end inside the medium if they all find room there. A cue that
+breaks a rule of its profile, because the speech leaves no other way, says so in its reasons. A bilingual cue has the
+translation, which is what most read, above, and its share of the transcript beneath.
 """
 
 from __future__ import annotations
@@ -17,57 +18,70 @@ from pipelines.settings import CueSettings
 from pipelines.subtitles.cue_chunks import Chunk, window_chunks
 from pipelines.subtitles.cue_timing import Spoken, time_cues
 from pipelines.subtitles.line_breaks import best_lines
-from quality.subtitle_rules import Profile, check_cue, reading_length
+from quality.subtitle_rules import Profile, Shown, Violation, check_track
 
 
-def profile_of(settings: CueSettings) -> Profile:
-    """The limits that cues made with these settings are checked against."""
-    return Profile(
-        max_line_chars=settings.max_line_chars,
-        max_lines=settings.max_lines,
-        max_cps=settings.max_cps,
-        min_duration_s=settings.min_duration_s,
-        max_duration_s=settings.max_duration_s,
-        min_gap_s=settings.min_gap_s,
-    )
-
-
-def make_cues(windows: Sequence[PartWindow], language: str, settings: CueSettings) -> list[Cue]:
+def make_cues(
+    windows: Sequence[PartWindow], language: str, settings: CueSettings, duration_s: float | None = None
+) -> list[Cue]:
     """The cues of a medium in ``language``, numbered from 1, times in whole milliseconds.
 
     ``windows`` are all windows of the medium; they are taken in the order of their starts. A language that
     no window was translated into but that is spoken gives the transcript. Windows without text, or where
-    nobody speaks, give no cue.
+    nobody speaks, give no cue. ``duration_s`` is the medium's, if it is known.
     """
+    limits = settings.limits(language)
     chunks: list[Chunk] = []
     for window in sorted(windows, key=_start):
         text = _text_in(window, language)
         if text is not None and text.verdict != "no_speech":
-            chunks += window_chunks(window, text, settings)
-    shown = [best_lines(chunk.units, chunk.text.language, settings.max_line_chars) for chunk in chunks]
+            chunks += window_chunks(window, text, settings, limits)
+    shown = [_shown(chunk, limits) for chunk in chunks]
     spoken = [
-        Spoken(chunk.start_s, chunk.end_s, reading_length("\n".join(lines)))
-        for chunk, lines in zip(chunks, shown, strict=True)
+        Spoken(chunk.start_s, chunk.end_s, max(map(limits.reading_s, texts)))
+        for chunk, texts in zip(chunks, shown, strict=True)
     ]
-    times = time_cues(spoken, settings)
+    times = time_cues(spoken, limits, duration_s)
+    cues = [_cue(number, *made) for number, made in enumerate(zip(chunks, shown, times, strict=True), start=1)]
+    broken = check_cues(cues, language, settings, duration_s)
+    rules: list[list[str]] = [[] for _ in cues]
+    for violation in broken:
+        rules[violation.cue or 0].append(violation.rule)
     return [
-        _cue(number, chunk, lines, start, end, settings)
-        for number, (chunk, lines, (start, end)) in enumerate(zip(chunks, shown, times, strict=True), start=1)
+        cue.model_copy(update={"reasons": tuple(dict.fromkeys((*cue.reasons, *own)))}) if own else cue
+        for cue, own in zip(cues, rules, strict=True)
     ]
 
 
-def _cue(number: int, chunk: Chunk, lines: tuple[str, ...], start_ms: int, end_ms: int, settings: CueSettings) -> Cue:
-    broken = check_cue("\n".join(lines), (end_ms - start_ms) / 1000, profile_of(settings))
-    reasons = dict.fromkeys((*chunk.text.reasons, *(violation.rule for violation in broken)))
+def check_cues(
+    cues: Sequence[Cue], language: str, settings: CueSettings, duration_s: float | None = None
+) -> tuple[Violation, ...]:
+    """The rules of their profile that cues in ``language`` break."""
+    track = [Shown(cue.start_s, cue.end_s, cue.text, "\n".join(cue.beneath)) for cue in cues]
+    return check_track(track, settings.limits(language), duration_s)
+
+
+def _shown(chunk: Chunk, limits: Profile) -> tuple[str, str]:
+    """The lines of a cue and those beneath them."""
+    of, beneath = (
+        "\n".join(best_lines(units, language, limits.max_line_chars))
+        for units, language in ((chunk.units, chunk.text.language), (chunk.beneath, chunk.source_language))
+    )
+    return of, beneath
+
+
+def _cue(number: int, chunk: Chunk, shown: tuple[str, str], times: tuple[int, int]) -> Cue:
+    lines, beneath = shown
     return Cue(
         index=number,
-        start_s=start_ms / 1000,
-        end_s=end_ms / 1000,
-        lines=lines,
+        start_s=times[0] / 1000,
+        end_s=times[1] / 1000,
+        lines=tuple(lines.split("\n")),
         source=chunk.source,
         score=chunk.text.score,
         verdict=chunk.text.verdict,
-        reasons=tuple(reasons),
+        reasons=chunk.text.reasons,
+        beneath=tuple(beneath.split("\n")) if beneath else (),
     )
 
 

@@ -1,28 +1,32 @@
 """Where a line or a cue may end: what it costs to break between two units, and the best lines for a cue.
 
 Rules: Netflix general requirements ("line treatment"): after punctuation, before conjunctions and
-prepositions, never between an article or a clitic and what follows; ESIST: the upper line shorter where
-there is a choice.
+prepositions, never between an article or a clitic and what follows, nor between first and last name, title and
+name, auxiliary and verb, adjective and noun; ESIST: the upper line shorter where there is a choice; one line for
+each who speaks. Words are told by lists, for want of a grammar: of the adjectives those that French puts first.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
+
+from quality.text import fold
 
 _NEVER_LAST = {
     "fr": (
         "le la les l' un une des du de d' à au aux en ce cet cette ces mon ton son ma ta sa mes tes "
         "ses notre votre leur nos vos leurs je j' tu il elle on nous vous ils elles ne n' me m' te "
         "t' se s' que qu' qui et ou mais donc car ni si très plus pour par sur dans avec sans chez "
-        "m. mme mlle dr quel quelle parce"
+        "m. mm. mme mmes mlle mlles me mgr dr pr st ste quel quelle quels quelles parce y"
     ),
     "en": (
         "a an the my your his her its our their this that these those i you he she it we they to of "
         "in on at for from with and or but not is are was were very mr. mrs. ms. dr."
     ),
-    "tr": "bir bu şu o çok en ve ama ya her hiç dr. sayın",
+    "tr": "bir bu şu o çok en ve ama ya her hiç daha pek dr. prof. doç. av. sn. sayın",
     "de": (
         "der die das den dem des ein eine einen einem einer mein dein sein ich du er sie es wir ihr "
         "zu von in an auf mit und oder aber nicht sehr"
@@ -32,13 +36,41 @@ _NEVER_LAST = {
     "pt": "o a os as um uma de do da em no na com por para e ou mas que meu minha não",
     "nl": "de het een mijn jouw zijn haar van in op aan met voor en of maar niet ik je hij ze we",
 }
+_BETTER_NOT_LAST = {
+    "fr": (
+        "ai as a avons avez ont avais avait avions aviez avaient aurai auras aura aurons aurez auront suis es est "
+        "sommes êtes sont étais était étions étiez étaient serai seras sera serons serez seront va vais vas vont "
+        "allons allez peux peut pouvons pouvez peuvent dois doit devons devez doivent veux veut voulons voulez "
+        "veulent faut petit petite petits petites grand grande grands grandes bon bonne bons bonnes beau bel belle "
+        "beaux belles jeune jeunes vieux vieil vieille nouveau nouvel nouvelle mauvais mauvaise gros grosse autre "
+        "autres même mêmes deux trois quatre cinq six sept huit neuf dix cent mille chaque quelques plusieurs tout "
+        "toute tous toutes comme entre vers après avant depuis pendant contre sous"
+    ),
+    "en": (
+        "am be been being was were has have had will would can could shall should may might must do does did "
+        "two three four five six seven eight nine ten some any every no by into about after before under over"
+    ),
+    "tr": "iki üç dört beş altı yedi sekiz dokuz on yüz bin bazı bütün tüm başka hangi kaç ne eğer",
+}
+"""Auxiliaries, adjectives that stand before their noun, numbers, longer prepositions."""
+_NEVER_FIRST = {
+    "tr": (
+        "mi mı mu mü miyim mıyım muyum müyüm misin mısın musun müsün miyiz mıyız muyuz müyüz misiniz mısınız musunuz "
+        "müsünüz miydi mıydı muydu müydü de da ki ile için gibi kadar göre değil bey hanım efendi abi abla amca teyze "
+        "hoca hocam sonra önce beri dolayı rağmen olan olarak"
+    ),
+    "fr": "pas plus jamais rien point guère",
+}
+"""Turkish: question particles, clitics, postpositions and titles belong to the word before; French: the second
+half of a negation.
+"""
 _GOOD_FIRST = {
     "fr": (
         "et ou mais donc car ni que qui quand comme parce si avec pour dans sur chez sans avant "
         "après depuis pendant à de en vers jusqu'à"
     ),
     "en": ("and or but so because that which who when if with for in on at to from by before after since"),
-    "tr": "ve ama çünkü fakat veya ki için ile",
+    "tr": "ve ama çünkü fakat veya ancak yoksa yani hem ya eğer",
     "de": "und oder aber weil dass wenn mit für in auf von nach vor seit",
     "es": "y o pero porque que cuando si con para en de por desde",
     "it": "e o ma perché che quando se con per in di da",
@@ -50,33 +82,66 @@ _TITLES = frozenset(
     {"monsieur", "madame", "mademoiselle", "docteur", "professeur", "maître", "sayın", "señor", "señora"}
 )
 
-SENTENCE_END, CLAUSE_END, BEFORE_LINK, PLAIN, FORBIDDEN = 0.0, 0.15, 0.4, 0.7, 2.0
+SENTENCE_END, CLAUSE_END, BEFORE_LINK, PLAIN, UNWISE, FORBIDDEN = 0.0, 0.15, 0.4, 0.7, 1.3, 2.0
+_SENTENCE_MARKS = ".!?…。！？؟।"
+
+
+@dataclass(frozen=True)
+class _Words:
+    never_last: frozenset[str]
+    better_not_last: frozenset[str]
+    never_first: frozenset[str]
+    good_first: frozenset[str]
 
 
 @lru_cache(maxsize=32)
-def _tables(language: str) -> tuple[frozenset[str], frozenset[str]]:
-    return frozenset(_NEVER_LAST.get(language, "").split()), frozenset(_GOOD_FIRST.get(language, "").split())
+def _words(language: str) -> _Words:
+    tables = (_NEVER_LAST, _BETTER_NOT_LAST, _NEVER_FIRST, _GOOD_FIRST)
+    return _Words(*(frozenset(table.get(language, "").split()) for table in tables))
 
 
 def break_cost(before: str, after: str, language: str) -> float:
     """How bad a break between two units is, from 0 (after a sentence) to 2 (after an article)."""
-    never_last, good_first = _tables(language)
-    bare = before.rstrip("\"'”’»)] \u00a0\u202f")
-    last = bare[-1:] if bare else ""
-    word = before.lower().replace("’", "'")
-    if word in never_last:
+    known = _words(language)
+    last = _last_letter(before)
+    word, following = fold(before, language), fold(after, language).rstrip(".,;:!?…\"'”’»)] \u00a0\u202f")
+    if word in known.never_last:
         return FORBIDDEN
-    if last and last in ".!?…。！？؟।":
+    if last and last in _SENTENCE_MARKS:
         return SENTENCE_END
     if last and last in ",;:，、،–—":
         return CLAUSE_END
+    if following in known.never_first:
+        return FORBIDDEN
     if after[:1].isupper() and language != "de" and (before[:1].isupper() or word in _TITLES):
         return FORBIDDEN  # first and last name, title and name; German writes all nouns so
-    return BEFORE_LINK if after.lower().replace("’", "'") in good_first else PLAIN
+    if word in known.better_not_last or word.isdigit():
+        return UNWISE
+    return BEFORE_LINK if following in known.good_first else PLAIN
+
+
+def _last_letter(unit: str) -> str:
+    return unit.rstrip("\"'”’»)] \u00a0\u202f")[-1:]
+
+
+def turns(units: Sequence[str]) -> list[list[str]]:
+    """The units parted before every dash that begins what another one says: each has lines of their own."""
+    found: list[list[str]] = []
+    for unit in units:
+        begins = unit.startswith("-") and len(unit) > 1 and found and _last_letter(found[-1][-1]) in _SENTENCE_MARKS
+        if begins or not found:
+            found.append([unit])
+        else:
+            found[-1].append(unit)
+    return found
 
 
 def lines_needed(units: Sequence[str], max_chars: int) -> int:
     """The fewest lines that hold the units, none of which is longer than a line."""
+    return sum(_filled(turn, max_chars) for turn in turns(units))
+
+
+def _filled(units: Sequence[str], max_chars: int) -> int:
     lines, used = 0, max_chars + 1
     for unit in units:
         if used + 1 + len(unit) > max_chars or lines == 0:
@@ -88,11 +153,15 @@ def lines_needed(units: Sequence[str], max_chars: int) -> int:
 
 def best_lines(units: Sequence[str], language: str, max_chars: int) -> tuple[str, ...]:
     """The units in as few lines as they need, broken where it reads best, lines balanced, the upper one
-    shorter.
+    shorter; who speaks begins a line.
     """
-    count = lines_needed(units, max_chars)
+    return tuple(line for turn in turns(units) for line in _lines_of_one(turn, language, max_chars))
+
+
+def _lines_of_one(units: Sequence[str], language: str, max_chars: int) -> tuple[str, ...]:
+    count = _filled(units, max_chars)
     if count <= 1:
-        return (" ".join(units),) if units else ()
+        return (" ".join(units),)
     even = sum(map(len, units)) / count
     # best[k][i]: cheapest way to set the first i units in k lines, and where the last of them begins
     best: list[dict[int, tuple[float, int]]] = [{0: (0.0, 0)}]

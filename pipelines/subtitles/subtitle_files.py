@@ -1,41 +1,36 @@
-"""Cues as the bytes of a file: SubRip, WebVTT, and our own JSON.
+"""Cues as the bytes of a file: SubRip, WebVTT, SubStation Alpha, TTML, and our own JSON.
 
 Whatever the text says, the file stays well-formed and no part of the text becomes markup: model output may
 hold tags, arrows, timestamps, blank lines or control characters. It does not know where files lie or how cues
 were made.
 
 **The demo mark.** What the embedded demo model made must say so in every file (:data:`DEMO_NOTICE`). WebVTT
-has comments, and JSON has fields. SubRip has neither: text before the first cue, or outside cues, makes
-strict readers (the ``srt`` package) refuse the file, and a comment in a cue's text (``<!-- -->``, ``{...}``)
-is shown as text by players that do not know it. So an SRT file gets one cue more, *after* the last one, where
-credits stand by custom: it cannot overlap speech that has a cue, no player can trip over it, and the numbers
-of all other cues stay those of the JSON and of the cues table. A track without any cue stays without: there
-is no text that could pass for a translation.
+has comments, SubStation Alpha and TTML have titles, and JSON has fields. SubRip has none of these: text before the
+first cue, or outside cues, makes strict readers (the ``srt`` package) refuse the file, and a comment in a cue's text
+(``<!-- -->``, ``{...}``) is shown as text by players that do not know it. So an SRT file gets one cue more, *after*
+the last one, where credits stand by custom: it cannot overlap speech that has a cue, no player can trip over it, and
+the numbers of all other cues stay those of the JSON and of the cues table. A track without any cue stays without:
+there is no text that could pass for a translation.
 """
 
 from __future__ import annotations
 
 import json
-import re
-import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pysubs2
 
 from pipelines.records import Cue, Medium, PartWindow, Record
+from pipelines.subtitles import imsc, substation
+from pipelines.subtitles.cue_text import escaped, plain_marks, shown_lines
+
+FORMATS = ("srt", "vtt", "json", "ass", "ssa", "ttml")
 
 _NOTICE_LINES = ("[demo-model]", "not a real translation")
 DEMO_NOTICE = " ".join(_NOTICE_LINES)
 _NOTICE_S = 2.0
 _NOTICE_GAP_S = 0.5
-
-_LINE_BREAKS = re.compile(r"[\r\n\v\f\x1c-\x1e\x85\u2028\u2029]+")
-_TIMESTAMP = re.compile(r"(\d:\d{1,2}:\d{1,2}|\d{2}:\d{2})(?=[.,]\d)")
-_TAG = re.compile(r"<(?=[A-Za-z/!?])")
-_BRACES = str.maketrans("{}", "()")
-_WORD_JOINER = "\u2060"
-"""Has no width and no glyph; keeps a spoken ``00:00:01,000`` from being read as a time of the file."""
 
 
 class ShardFailure(Record):
@@ -63,12 +58,16 @@ def render(
     demo_model: bool,
     *,
     facts: TrackFacts | None = None,
+    ass_style: str = "",
 ) -> bytes:
     """The file of one medium in one language, UTF-8 with LF; the same input gives the same bytes.
 
+    ``ass_style`` is the content of an ASS file whose styles ``ass`` and ``ssa`` take.
+
     Raises:
-        ValueError: if ``fmt`` is not ``srt``, ``vtt`` or ``json``.
+        ValueError: if ``fmt`` is none of :data:`FORMATS`.
     """
+    title = DEMO_NOTICE if demo_model else ""
     match fmt:
         case "srt":
             return _srt(cues, demo_model)
@@ -76,7 +75,11 @@ def render(
             return _vtt(cues, demo_model)
         case "json":
             return _json(cues, medium, language, demo_model, facts or TrackFacts())
-    raise ValueError(f"Unknown subtitle format {fmt!r}: use srt, vtt or json")
+        case "ass" | "ssa":
+            return substation.write(fmt, cues, title, ass_style)
+        case "ttml":
+            return imsc.write(cues, language, title)
+    raise ValueError(f"Unknown subtitle format {fmt!r}: use {', '.join(FORMATS[:-1])} or {FORMATS[-1]}")
 
 
 def count_cues(fmt: str, data: bytes) -> int:
@@ -91,6 +94,10 @@ def count_cues(fmt: str, data: bytes) -> int:
         if not isinstance(document, dict) or not isinstance(document.get("cues"), list):
             raise ValueError("it has no list of cues")
         return len(document["cues"])
+    if fmt == "ttml":
+        return imsc.count(data)
+    if fmt in ("ass", "ssa") and not text.startswith("[Script Info]"):
+        raise ValueError("it does not begin with [Script Info]")
     if fmt == "vtt" and not text.startswith("WEBVTT"):
         raise ValueError("it does not begin with WEBVTT")
     if not text:
@@ -98,11 +105,11 @@ def count_cues(fmt: str, data: bytes) -> int:
     events = pysubs2.SSAFile.from_string(text, format_=fmt)
     if fmt == "srt" and not events:
         raise ValueError("it holds no cue")
-    return sum(not event.text.startswith(_NOTICE_LINES[0]) for event in events)
+    return sum(not (event.is_comment or event.text.startswith(_NOTICE_LINES[0])) for event in events)
 
 
 def _srt(cues: Sequence[Cue], demo_model: bool) -> bytes:
-    track = _track(cues, _plain)
+    track = _track(cues, plain_marks)
     if demo_model and len(track):
         begin = max(cue.end_s for cue in cues) + _NOTICE_GAP_S
         track.append(_event(begin, begin + _NOTICE_S, _NOTICE_LINES))
@@ -110,7 +117,7 @@ def _srt(cues: Sequence[Cue], demo_model: bool) -> bytes:
 
 
 def _vtt(cues: Sequence[Cue], demo_model: bool) -> bytes:
-    text: str = _track(cues, _escaped).to_string("vtt", keep_ssa_tags=True)
+    text: str = _track(cues, escaped).to_string("vtt", keep_ssa_tags=True)
     note = f"NOTE {DEMO_NOTICE}\n\n" if demo_model else ""
     return text.replace("WEBVTT\n\n", f"WEBVTT\n\n{note}", 1).encode()
 
@@ -127,7 +134,7 @@ def _json(cues: Sequence[Cue], medium: Medium, language: str, demo_model: bool, 
         "source_language": facts.source_language,
         "fingerprint": facts.fingerprint,
         "demo_model": demo_model,
-        "cues": [c.model_dump(mode="json") | {"text": c.text} for c in cues],
+        "cues": [_cue(c) for c in cues],
         "windows": [_window(w, language) for w in facts.windows],
         "failures": [f.model_dump(mode="json") for f in facts.failures],
     }
@@ -148,6 +155,10 @@ def _dumps(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
+def _cue(cue: Cue) -> dict[str, Any]:
+    return cue.model_dump(mode="json", exclude=None if cue.beneath else {"beneath"}) | {"text": cue.text}
+
+
 def _window(window: PartWindow, language: str) -> dict[str, Any]:
     """A window with its transcript and its text in this language (None if it has none)."""
     target = next((t for t in window.targets if t.language == language), None)
@@ -160,10 +171,10 @@ def _window(window: PartWindow, language: str) -> dict[str, Any]:
     }
 
 
-def _track(cues: Sequence[Cue], clean: Any) -> pysubs2.SSAFile:
+def _track(cues: Sequence[Cue], clean: Callable[[str], str]) -> pysubs2.SSAFile:
     track = pysubs2.SSAFile()
     for cue in cues:
-        lines = tuple(clean(line) for line in _lines(cue))
+        lines = tuple(clean(line) for line in shown_lines(cue))
         # A cue of nothing but blanks would end the one before it in some readers; it would not be seen
         # anyway.
         if lines:
@@ -173,27 +184,3 @@ def _track(cues: Sequence[Cue], clean: Any) -> pysubs2.SSAFile:
 
 def _event(start_s: float, end_s: float, lines: Sequence[str]) -> pysubs2.SSAEvent:
     return pysubs2.SSAEvent(start=round(start_s * 1000), end=round(end_s * 1000), text=r"\N".join(lines))
-
-
-def _lines(cue: Cue) -> list[str]:
-    """What is shown, without blank lines and control characters."""
-    pieces = [piece for line in cue.lines for piece in _LINE_BREAKS.split(line)]
-    visible = ("".join(c for c in p if unicodedata.category(c) not in ("Cc", "Cs")).strip() for p in pieces)
-    return [line for line in visible if line]
-
-
-def _neutral(line: str) -> str:
-    """Text that no reader takes for a time of the file, nor pysubs2 for one of its ``\\`` codes."""
-    return _TIMESTAMP.sub(rf"\1{_WORD_JOINER}", line.replace("\\", "\u29f5"))
-
-
-def _plain(line: str) -> str:
-    """For SRT, which has tags but no way to escape them: signs that look alike stand for those that begin
-    one.
-    """
-    text = line.replace("-->", "\u2192").translate(_BRACES)
-    return _TAG.sub("\u2039", _neutral(text))
-
-
-def _escaped(line: str) -> str:
-    return _neutral(line).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

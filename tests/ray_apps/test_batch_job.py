@@ -122,6 +122,17 @@ def test_another_subtitle_profile_costs_no_model_time(first, archive):
     assert max(len(line) for line in lines) <= 30
 
 
+def test_copies_with_subtitles_cost_no_model_time_and_what_has_none_is_told(first, archive):
+    out, _ = first
+    muxed = settings(archive, out)
+    muxed = muxed.model_copy(update={"cues": muxed.cues.model_copy(update={"mux": True})})
+    again = run_job(muxed, SilentFeedback())
+    assert (again.shards_done, again.not_muxed) == (0, 0)
+    copies = sorted(str(path.relative_to(out)) for path in out.rglob("*.subtitled.*") if "_voxtral" not in path.parts)
+    assert copies == ["alt klasör/ev 'ödevi' 🎬.subtitled.webm", "haberler.subtitled.mkv"]
+    assert verify(Store(str(out))).problems == ()
+
+
 def fake_dying_translator(medium_id: str) -> type[VoxtralTranslator]:
     """A translator whose process ends whenever it is given this medium."""
 

@@ -87,7 +87,7 @@ def test_an_empty_file_is_no_settings(config):
         ("vad: {unset: 3}\n", r"vad\.unset: there is no such setting"),
         ("min_actors: many\n", r"min_actors: .*\(given: 'many'\)"),
         ("min_actors: 3\nmax_actors: 2\n", "--min-actors 3 is more than --max-actors 2"),
-        ("formats: docx\n", "--formats docx: known are srt, vtt, json"),
+        ("formats: docx\n", "--formats docx: known are srt, vtt, json, ass, ssa, ttml"),
         ("quality: superb\n", r"gate\.quality: "),
     ],
 )
@@ -129,3 +129,23 @@ def test_an_unknown_language():
 
 def test_formats_are_taken_as_people_write_them():
     assert make_settings(flags(formats="SRT, .vtt,srt"), None).formats == ("srt", "vtt")
+
+
+def test_how_cues_look_is_said_by_flags_or_in_the_file(config, tmp_path):
+    style = tmp_path / "house.ass"
+    style.write_text("[Script Info]\n\n[V4+ Styles]\nFormat: Name, Fontname\nStyle: House,Georgia\n")
+    made = make_settings(flags(profile="ted", bilingual=True, ass_style=style), config("cues: {max_lines: 1}\n")).cues
+    assert (made.profile, made.bilingual, made.max_lines, made.mux) == ("ted", True, 1, False)
+    assert "House" in made.ass_style
+    assert make_settings(flags(), config("profile: bbc\nmux: true\n")).cues.profile == "bbc"
+    assert make_settings(flags(formats="ass,ttml"), None).formats == ("ass", "ttml")
+
+
+def test_a_profile_or_style_that_is_none(tmp_path):
+    with pytest.raises(UsageError, match=r"cues\.profile: .*netflix-children"):
+        make_settings(flags(profile="imax"), None)
+    with pytest.raises(UsageError, match=r"--ass-style .*cannot be used"):
+        make_settings(flags(ass_style=tmp_path / "none.ass"), None)
+    (tmp_path / "x.ass").write_text("hello")
+    with pytest.raises(UsageError, match="no ASS file"):
+        make_settings(flags(ass_style=tmp_path / "x.ass"), None)

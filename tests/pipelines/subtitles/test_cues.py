@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+import re
 from itertools import pairwise
 
 import pytest
@@ -13,8 +14,7 @@ from hypothesis import strategies as st
 from b200_kernels.embedded.recipe.grammar import sample
 from pipelines.records import Cue, PartWindow, Segment, Text, TokenTime
 from pipelines.settings import CueSettings
-from pipelines.subtitles.cues import make_cues, profile_of
-from quality.subtitle_rules import check_track
+from pipelines.subtitles.cues import check_cues, make_cues
 from quality.text import plain
 from quality.validator import TranslationQualityValidator
 
@@ -39,21 +39,29 @@ def window(
     )
 
 
+SET_BY_THE_TYPOGRAPHY = re.compile(r"[\s\"«»“”…\-–—.]")
+NBSP, NARROW = "\u00a0", "\u202f"
+
+
 def characters(content: str) -> str:
-    return "".join(plain(content).split())
+    """All that no typographer may change."""
+    return SET_BY_THE_TYPOGRAPHY.sub("", plain(content))
+
+
+def words_of(content: str) -> list[str]:
+    return re.findall(r"\w+", plain(content))
 
 
 def assert_hard_rules(cues: list[Cue], settings: CueSettings) -> None:
-    track = [(cue.start_s, cue.end_s, cue.text) for cue in cues]
-    broken = {v.rule for v in check_track(track, profile_of(settings))}
-    assert broken <= {"reading_speed"}
+    limits = settings.limits("fr")
+    assert {v.rule for v in check_cues(cues, "fr", settings)} <= {"reading_speed"}
     assert all(cue.start_s >= 0 and round(cue.start_s, 3) == cue.start_s for cue in cues)
     for cue in cues:
-        assert len(cue.lines) <= settings.max_lines
-        assert all(0 < len(line) <= settings.max_line_chars for line in cue.lines)
-        assert settings.min_duration_s - 1e-6 <= cue.end_s - cue.start_s <= settings.max_duration_s + 1e-6
+        assert len(cue.lines) <= limits.max_lines
+        assert all(0 < len(line) <= limits.max_line_chars for line in cue.lines)
+        assert limits.min_duration_s - 1e-6 <= cue.end_s - cue.start_s <= limits.max_duration_s + 1e-6
     for before, after in pairwise(cues):
-        assert after.start_s - before.end_s >= settings.min_gap_s - 1e-6
+        assert after.start_s - before.end_s >= limits.min_gap_s - 1e-6
     assert [cue.index for cue in cues] == list(range(1, len(cues) + 1))
 
 
@@ -119,9 +127,9 @@ def test_hard_rules_hold_and_no_text_is_lost_for_any_input(made: list[PartWindow
     shown_texts = [plain(w.targets[0].text) for w in sorted(made, key=lambda w: w.start_s)]
     assert characters("".join(cue.text for cue in cues)) == characters("".join(shown_texts))
     words_in = [word for content in shown_texts for word in content.split()]
-    cut = any(len(word) > profile.max_line_chars or set("。！？") & set(word) for word in words_in)
+    cut = any(len(word) > profile.limits("fr").max_line_chars or set("。！？") & set(word) for word in words_in)
     if not cut:
-        assert [word for cue in cues for word in cue.text.split()] == words_in
+        assert [word for cue in cues for word in words_of(cue.text)] == words_of(" ".join(shown_texts))
     assert cues == make_cues(made, "fr", profile)
 
 
@@ -160,7 +168,7 @@ def test_sentences_fall_on_the_stretches_of_speech() -> None:
     assert [cue.end_s for cue in cues[:2]] == [12.4, 15.0]
     assert [cue.text for cue in cues] == [
         "Nous allons à Ankara demain matin.",
-        "Avez-vous vu M. Dupont ?",
+        f"Avez-vous vu M. Dupont{NARROW}?",
         "Merci beaucoup, madame.",
     ]
     assert [cue.source for cue in cues] == [
@@ -179,7 +187,7 @@ def test_token_times_decide_where_there_are_any() -> None:
     )
     made = window("Nous partons. Attendez-moi !", (20.0, 26.0), tokens=tokens)
     cues = make_cues([made], "fr", PROFILE)
-    assert [(cue.start_s, cue.text) for cue in cues] == [(20.0, "Nous partons."), (24.0, "Attendez-moi !")]
+    assert [(cue.start_s, cue.text) for cue in cues] == [(20.0, "Nous partons."), (24.0, f"Attendez-moi{NARROW}!")]
 
 
 @pytest.mark.parametrize("parted_at", [1.3, 2.2, 2.6])
@@ -196,7 +204,7 @@ def test_token_times_that_miss_a_pause_by_little_keep_it_between_the_cues(of: st
         made = made.model_copy(update={"targets": (made.source,)})
     first, second = make_cues([made], made.targets[0].language, PROFILE)
     assert 22.5 <= second.start_s <= 22.61
-    assert first.end_s <= second.start_s - PROFILE.min_gap_s
+    assert first.end_s <= second.start_s - PROFILE.limits("fr").min_gap_s
     assert first.end_s < 22.5
 
 
@@ -304,3 +312,84 @@ def test_cues_start_when_their_sentence_does() -> None:
     assert len(errors) > 0.9 * len(truth)
     assert errors[len(errors) // 2] <= 0.2
     assert errors[int(0.95 * len(errors))] <= 0.8
+
+
+def test_cues_end_inside_the_medium_and_move_back_for_it() -> None:
+    made = [window("Bonjour à tous.", (1.0, 3.0)), window("Oui. Je viens tout de suite, attendez-moi.", (9.5, 10.0))]
+    cues = make_cues(made, "fr", PROFILE, 10.0)
+    assert_hard_rules(cues, PROFILE)
+    assert cues[-1].end_s <= 10.0
+    assert cues[0].start_s == 1.0
+
+
+def test_more_cues_than_the_medium_holds_are_told_and_kept() -> None:
+    made = [window("Bonjour à tous les amis d'hier. " * 20, (0.0, 5.0))]
+    cues = make_cues(made, "fr", PROFILE, 5.0)
+    assert characters("".join(cue.text for cue in cues)) == characters(made[0].targets[0].text)
+    assert "outside" in cues[-1].reasons
+    assert all(("outside" in cue.reasons) == (cue.end_s > 5.0) for cue in cues)
+
+
+def test_the_profile_goes_by_the_language_of_the_text() -> None:
+    dense = "Cette phrase est bien trop longue pour être lue en une seconde."
+    made = [window(dense, (3.0, 4.0), source=dense)]
+    made = [made[0].model_copy(update={"targets": (text("en", dense), text("fr", dense))})]
+    lengths = {}
+    for language in ("fr", "en"):
+        (cue,) = make_cues(made, language, PROFILE)
+        lengths[language] = cue.end_s - cue.start_s
+    assert lengths["en"] == pytest.approx(lengths["fr"] * 17 / 20, abs=0.1)
+    (child,) = make_cues(made, "fr", CueSettings(profile="netflix-children"))
+    assert child.end_s - child.start_s == pytest.approx(lengths["fr"] * 17 / 13, abs=0.1)
+    assert make_cues(made, "fr", CueSettings(profile="netflix-children", max_cps=17)) == make_cues(made, "fr", PROFILE)
+
+
+def test_who_answers_begins_a_line() -> None:
+    (cue,) = make_cues([window("- Tu viens ? - Oui.", (3.0, 3.9))], "fr", PROFILE)
+    assert cue.lines == (f"-{NBSP}Tu viens{NARROW}?", f"-{NBSP}Oui.")
+
+
+BILINGUAL = CueSettings(bilingual=True)
+
+
+def test_a_bilingual_cue_has_the_translation_above_and_what_was_said_beneath() -> None:
+    made = window(
+        "Nous allons à Ankara demain matin. Merci beaucoup.",
+        (10.0, 12.4),
+        (13.2, 15.0),
+        source="Yarın sabah Ankara'ya gidiyoruz. Çok teşekkürler.",
+    )
+    cues = make_cues([made], "fr", BILINGUAL)
+    assert [(cue.lines, cue.beneath) for cue in cues] == [
+        (("Nous allons à Ankara demain matin.",), ("Yarın sabah Ankara'ya gidiyoruz.",)),
+        (("Merci beaucoup.",), ("Çok teşekkürler.",)),
+    ]
+    assert all(cue.reasons == () for cue in cues)
+    assert all(cue.beneath == () for cue in make_cues([made], "tr", BILINGUAL))
+
+
+@pytest.mark.parametrize("source", ["Bir. " * 30, "Yarın sabah erkenden trenle gidiyoruz çünkü yol çok uzun. " * 3])
+def test_each_language_of_a_bilingual_cue_gets_its_line(source: str) -> None:
+    target = (
+        "Comme il pleuvait beaucoup hier soir, nous avons décidé de rester à la maison. "
+        "Les enfants ont regardé un film avec leur grand-mère."
+    )
+    cues = make_cues([window(target, (0.0, 14.0), source=source)], "fr", BILINGUAL)
+    assert " ".join(" ".join(cue.beneath) for cue in cues).split() == source.split()
+    assert [len(cue.lines) for cue in cues] == [1] * len(cues)
+    for cue in cues:
+        fits = len(cue.beneath) <= 1 and all(len(line) <= 42 for line in cue.beneath)
+        assert fits or {"lines", "line_length"} & set(cue.reasons)
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+@given(windows(), profiles)
+def test_no_word_of_either_language_is_lost_in_bilingual_cues(made: list[PartWindow], profile: CueSettings) -> None:
+    both = profile.model_copy(update={"bilingual": True})
+    cues = make_cues(made, "fr", both, 120.0)
+    ordered = sorted(made, key=lambda w: w.start_s)
+    assert characters("".join(c.text for c in cues)) == characters("".join(w.targets[0].text for w in ordered))
+    shown = [w for w in ordered if characters(w.targets[0].text) or make_cues([w], "fr", both)]
+    beneath = characters("".join("".join(cue.beneath) for cue in cues))
+    assert beneath == characters("".join(plain(w.source.text) for w in shown))
+    assert {v.rule for v in check_cues(cues, "fr", both, 120.0)} == {rule for cue in cues for rule in cue.reasons}

@@ -76,3 +76,30 @@ def test_lines_are_broken_where_it_reads_best(text: str, lines: tuple[str, ...])
 def test_without_a_better_place_the_lower_line_is_the_longer() -> None:
     upper, lower = best_lines(["aaaaaaa"] * 7, "xx", 42)
     assert len(upper) < len(lower)
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        # a question particle and a postposition belong to the word before
+        ("tr", "Bu akşam bizimle birlikte sinemaya gelecek misiniz acaba?"),
+        ("tr", "Bütün bu hazırlıkları yarın akşam gelecek misafirler için yaptık."),
+        ("tr", "Dün akşam çarşıda karşılaştığımız Ahmet Bey bugün gelmedi."),
+        ("fr", "Nous sommes partis très tôt parce que nous avons un long voyage."),
+        ("fr", "Dans cette histoire que tu racontes il n'est pas vraiment question."),
+        ("fr", "Elle voulait acheter cette petite maison près de la grande rivière."),
+    ],
+)
+def test_what_belongs_together_stays_on_a_line(language: str, text: str) -> None:
+    upper, lower = best_lines(text.split(), language, 42)
+    pair = (upper.split()[-1], lower.split()[0])
+    assert pair[1] not in {"misiniz", "için", "Bey", "pas"}
+    assert pair[0] not in {"avons", "sommes", "cette", "petite", "grande", "la", "que", "un"}
+
+
+def test_dashes_of_a_dialogue_begin_lines() -> None:
+    assert best_lines(["-\u00a0Tu", "viens\u202f?", "-\u00a0Oui."], "fr", 42) == (
+        "-\u00a0Tu viens\u202f?",
+        "-\u00a0Oui.",
+    )
+    assert best_lines(["dit", "- non", "et", "part"], "fr", 42) == ("dit - non et part",)

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import io
 import json
+import xml.etree.ElementTree as ElementTree
 
+import av
 import pysubs2
 import pytest
 import srt
+import ttconv.imsc.reader
+import ttconv.model
 import webvtt
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.records import Cue, Medium, PartWindow, Segment, Text
-from pipelines.subtitles.subtitle_files import DEMO_NOTICE, ShardFailure, TrackFacts, count_cues, render
+from pipelines.subtitles.substation import read_styles
+from pipelines.subtitles.subtitle_files import DEMO_NOTICE, FORMATS, ShardFailure, TrackFacts, count_cues, render
 
 MEDIUM = Medium(id="ab12", url="/archive/film.mp4", name="film.mp4", size=1, version="1", duration_s=20.0)
 
@@ -38,7 +43,16 @@ NASTY = [
     "[Script Info]",
     "- Bonjour ☕️ — ça va ?",
     "\ufeffBonjour",
+    "\ufffe\uffff\ud800 rien",
+    "🌳 𝔘𝔫𝔦𝔠𝔬𝔡𝔢 👩\u200d👩\u200d👧",
+    "שלום, \u202bعليكم\u202c!",
+    "]]> <![CDATA[x]]> &#0;",
+    "Dialogue: 0,0:00:01.00,0:00:02.00,Default,,0,0,0,,x",
+    "[Events]",
+    "{\\i1}penché{\\i0}\\N\\h",
 ]
+FFMPEG = {"srt": "srt", "vtt": "webvtt", "ass": "ass", "ssa": "ass"}
+"""FFmpeg's own readers, which share nothing with what writes our files; of TTML it has none."""
 
 
 def cue(index: int, *lines: str, start: float | None = None) -> Cue:
@@ -73,6 +87,26 @@ def with_webvtt(data: bytes, fmt: str) -> list[tuple[int, int]]:
     ]
 
 
+def with_ffmpeg(data: bytes, fmt: str) -> list[tuple[int, int]]:
+    with av.open(io.BytesIO(data), format=FFMPEG[fmt]) as container:
+        found = [packet for packet in container.demux() if packet.size]
+        base = container.streams.subtitles[0].time_base * 1000
+        return [(round(p.pts * base), round((p.pts + p.duration) * base)) for p in found]
+
+
+def with_ttconv(data: bytes) -> list[tuple[int, int, str]]:
+    document = ttconv.imsc.reader.to_model(ElementTree.ElementTree(ElementTree.fromstring(data)))
+    found = []
+    for paragraph in document.get_body().dfs_iterator():
+        if isinstance(paragraph, ttconv.model.P):
+            lines = [
+                "".join(text.get_text() for text in span if isinstance(text, ttconv.model.Text)) for span in paragraph
+            ]
+            text = "\n".join(line for line in lines if line)
+            found.append((round(paragraph.get_begin() * 1000), round(paragraph.get_end() * 1000), text))
+    return found
+
+
 def test_srt_reads_back_with_its_times_and_lines():
     data = render("srt", [cue(1, "Bonjour,", "ça va ?"), cue(2, "Oui.")], MEDIUM, "fr", False)
     assert with_srt(data) == [(3000, 5500, "Bonjour,\nça va ?"), (6000, 8500, "Oui.")]
@@ -89,7 +123,7 @@ def test_vtt_reads_back_with_its_times_and_lines():
 
 
 @pytest.mark.parametrize("text", NASTY)
-@pytest.mark.parametrize("fmt", ["srt", "vtt"])
+@pytest.mark.parametrize("fmt", ["srt", "vtt", "ass", "ssa", "ttml"])
 @pytest.mark.parametrize("demo", [False, True])
 def test_no_text_breaks_a_file(text, fmt, demo):
     cues = [cue(1, "Avant"), cue(2, text), cue(3, "Au milieu", text), cue(4, "Après")]
@@ -102,7 +136,15 @@ def test_no_text_breaks_a_file(text, fmt, demo):
         read = with_srt(data)
         assert [(start, end) for start, end, _ in read[:4]] == times
         assert [content for _, _, content in read[:4]][3] == "Après"
-    assert len(webvtt.from_buffer(io.BytesIO(data), fmt)) == 4 + (demo and fmt == "srt")
+    if fmt in ("srt", "vtt"):
+        assert len(webvtt.from_buffer(io.BytesIO(data), fmt)) == 4 + (demo and fmt == "srt")
+    if fmt == "ttml":
+        read = with_ttconv(data)
+        assert [(start, end) for start, end, _ in read] == times
+        assert read[3][2] == "Après"
+    else:
+        assert with_ffmpeg(data, fmt)[:4] == times
+        assert len(with_ffmpeg(data, fmt)) == 4 + (demo and fmt == "srt")
 
 
 @pytest.mark.parametrize("text", ["<i>en italique</i>", "<script>x</script>", "{\\an8}en haut"])
@@ -129,14 +171,16 @@ def test_a_cue_of_blanks_is_not_written_but_stands_in_the_json():
 @given(st.lists(st.tuples(st.text(max_size=30), st.text(max_size=30)), max_size=6), st.booleans())
 def test_any_text_gives_files_that_hold_as_many_cues(texts, demo):
     cues = [cue(i, *lines) for i, lines in enumerate(texts, start=1)]
-    data = {fmt: render(fmt, cues, MEDIUM, "fr", demo) for fmt in ("srt", "vtt", "json")}
+    data = {fmt: render(fmt, cues, MEDIUM, "fr", demo) for fmt in FORMATS}
     shown = len(srt_cues := [c for _, _, c in with_srt(data["srt"])]) - (demo and bool(cues) and bool(srt_cues))
     assert count_cues("srt", data["srt"]) == count_cues("vtt", data["vtt"]) == shown
+    assert {count_cues(fmt, data[fmt]) for fmt in ("ass", "ssa", "ttml")} == {shown}
+    assert len(with_ttconv(data["ttml"])) == len(with_ffmpeg(data["ass"], "ass")) == shown
     assert count_cues("json", data["json"]) == len(cues)
     assert all(data[fmt] == render(fmt, cues, MEDIUM, "fr", demo) for fmt in data)
 
 
-@pytest.mark.parametrize("fmt", ["srt", "vtt", "json"])
+@pytest.mark.parametrize("fmt", FORMATS)
 def test_a_medium_without_cues_has_a_valid_file(fmt):
     data = render(fmt, [], MEDIUM, "fr", False)
     assert count_cues(fmt, data) == 0
@@ -146,7 +190,7 @@ def test_a_medium_without_cues_has_a_valid_file(fmt):
         assert len(webvtt.from_buffer(io.BytesIO(data))) == 0
 
 
-@pytest.mark.parametrize("fmt", ["srt", "vtt", "json"])
+@pytest.mark.parametrize("fmt", FORMATS)
 def test_the_demo_models_files_say_so(fmt):
     cues = [cue(1, "Bonjour"), cue(2, "Fin")]
     assert b"demo-model" in render(fmt, cues, MEDIUM, "fr", True)
@@ -219,19 +263,71 @@ def test_json_tells_texts_times_scores_and_failures():
 
 def test_no_file_tells_an_address():
     medium = MEDIUM.model_copy(update={"url": "https://user:secret@host/film.mp4?X-Amz-Signature=secret"})
-    for fmt in ("srt", "vtt", "json"):
+    for fmt in FORMATS:
         assert b"secret" not in render(fmt, [cue(1, "Bonjour")], medium, "fr", True)
 
 
 def test_an_unknown_format_is_refused():
-    with pytest.raises(ValueError, match="srt, vtt or json"):
-        render("ass", [], MEDIUM, "fr", False)
+    with pytest.raises(ValueError, match=r"srt, .* or ttml"):
+        render("doc", [], MEDIUM, "fr", False)
 
 
 @pytest.mark.parametrize(
     ("fmt", "data"),
-    [("srt", b"hello"), ("vtt", b"1\n"), ("json", b"[]"), ("json", b"{"), ("srt", b"\xff\xfe")],
+    [
+        ("srt", b"hello"),
+        ("vtt", b"1\n"),
+        ("json", b"[]"),
+        ("json", b"{"),
+        ("srt", b"\xff\xfe"),
+        ("ass", b"hello"),
+        ("ttml", b"<tt>"),
+        ("ttml", b"<html/>"),
+    ],
 )
 def test_what_is_no_such_file_is_told(fmt, data):
     with pytest.raises(ValueError):
         count_cues(fmt, data)
+
+
+STYLES = """[Script Info]
+Title: what I made before
+PlayResX: 1920
+PlayResY: 1080
+
+[V4+ Styles]
+Format: Name, Fontname, Fontsize, PrimaryColour, SecondaryColour, OutlineColour, BackColour, Bold, Italic, Underline, \
+StrikeOut, ScaleX, ScaleY, Spacing, Angle, BorderStyle, Outline, Shadow, Alignment, MarginL, MarginR, MarginV, Encoding
+Style: House,Georgia,54,&H00FFFFFF,&H0000FFFF,&H00000000,&H00000000,0,0,0,0,100,100,0,0,1,3,0,2,60,60,50,1
+"""
+
+
+@pytest.mark.parametrize("fmt", ["ass", "ssa"])
+def test_ass_takes_the_styles_of_a_file(fmt):
+    data = render(fmt, [cue(1, "Bonjour,", "ça va ?")], MEDIUM, "fr", False, ass_style=STYLES)
+    read = pysubs2.SSAFile.from_string(data.decode())
+    assert (read.styles["House"].fontname, read.styles["House"].fontsize) == ("Georgia", 54)
+    assert (read.info["PlayResX"], read.info.get("Title")) == ("1920", None)
+    assert [(event.style, event.plaintext) for event in read] == [("House", "Bonjour,\nça va ?")]
+    assert b"House" not in render(fmt, [cue(1, "Bonjour")], MEDIUM, "fr", False)
+
+
+def test_what_is_no_style_file_is_refused():
+    for content in ("", "hello", "1\n00:00:01,000 --> 00:00:02,000\nx\n"):
+        with pytest.raises(ValueError, match="no ASS file"):
+            read_styles(content)
+
+
+def test_ttml_is_an_imsc_text_document_in_its_language():
+    data = render("ttml", [cue(1, "Bonjour,", "ça va\u202f?"), cue(2, "a < b & c")], MEDIUM, "fr", True)
+    root = ElementTree.fromstring(data)
+    assert root.get("{http://www.w3.org/XML/1998/namespace}lang") == "fr"
+    assert "imsc1" in root.get("{http://www.w3.org/ns/ttml#parameter}contentProfiles")
+    assert with_ttconv(data) == [(3000, 5500, "Bonjour,\nça va\u202f?"), (6000, 8500, "a < b & c")]
+
+
+@pytest.mark.parametrize("fmt", FORMATS)
+def test_a_bilingual_cue_shows_both_languages(fmt):
+    both = cue(1, "Bonjour").model_copy(update={"beneath": ("Merhaba",)})
+    text = render(fmt, [both], MEDIUM, "fr", False).decode()
+    assert -1 < text.index("Bonjour") < text.index("Merhaba")
