@@ -66,7 +66,7 @@ class Checkpoint:
     def memory_gb(self, dtype: str) -> float:
         """GiB that loading the weights takes at most; they are stored with two bytes a number."""
         stored = sum(path.stat().st_size for path in self.folder.glob("*.safetensors"))
-        return stored / 2**30 * (1 if dtype in ("bfloat16", "float16") else 2)
+        return stored / 2**30 * (2 if dtype in ("float32", "bf16x3") else 1)
 
 
 def default_model(has_gpu: bool) -> str:

@@ -11,7 +11,8 @@ AUTO: EngineName = "compiled"
 """What ``auto`` takes: on CPUs by ``voxtral benchmark`` (docs/log.md); no GPU has compared them yet."""
 
 
-_OURS_ALONE = ("bf16x3", "fp8", "mxfp8", "nvfp4")
+OURS_ALONE = ("bf16x3", "fp8", "mxfp8", "nvfp4")
+"""Number formats that the compiled engine alone computes in."""
 
 
 class EngineChoice(ValueError):
@@ -22,7 +23,7 @@ def check_engine(name: EngineName, dtype: DtypeName, deterministic: bool, kv_cac
     """Before any work, on any machine. Raises EngineChoice."""
     if name == "vllm" and deterministic:
         raise EngineChoice("vllm has no deterministic mode here: use --engine compiled or reference")
-    if name != "compiled" and dtype in _OURS_ALONE:
+    if name != "compiled" and dtype in OURS_ALONE:
         raise EngineChoice(f"{name} does not know {dtype} here: use --engine compiled, or --dtype float32 or bfloat16")
     if name != "compiled" and kv_cache != "auto":
         raise EngineChoice(f"{name} does not know --kv-cache {kv_cache} here: use --engine compiled, or leave it out")

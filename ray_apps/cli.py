@@ -187,11 +187,16 @@ def benchmark(
     source_lang: Annotated[str, typer.Option("--source-lang", help="Spoken language.")] = "Turkish",
     target_lang: Annotated[str, typer.Option("--target-lang", help="Language to translate to.")] = "French",
     model: Annotated[str, typer.Option(help="Hub id, folder, URL or `embedded`.")] = "embedded",
-    windows: Annotated[int, typer.Option(min=1, help="Windows to hear, at most.")] = 200,
+    windows: Annotated[
+        int | None, typer.Option(min=1, help="Windows to hear, at most.", show_default="200; with --shape 1024")
+    ] = None,
     engines: Annotated[
         str, typer.Option(metavar="LIST", help="Contenders, in this order.")
     ] = "reference,reference-batched,vllm,compiled,compiled-bf16x3",
-    dtype: Annotated[Dtype, typer.Option(help="Number format of the model.")] = Dtype.float32,
+    dtype: Annotated[
+        Dtype | None,
+        typer.Option(help="Number format of the model.", show_default="float32; with --shape by the hardware"),
+    ] = None,
     kv_cache: Annotated[Cache, typer.Option(help="Number format of keys and values, with --shape.")] = Cache.auto,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads of each; else all cores.")] = None,
     kernels: Annotated[bool, typer.Option("--kernels", help="The kernels instead, each beside its reference.")] = False,
@@ -212,9 +217,19 @@ def benchmark(
         if kernels:
             return cli_benchmark.run_kernels(json_file)
         if shape is not None:
-            return cli_benchmark.run_shape(shape.value, windows, dtype.value, kv_cache.value, json_file)
+            of_shape = windows, (dtype or Dtype.auto).value, kv_cache.value
+            return cli_benchmark.run_shape(shape.value, *of_shape, json_file)
         return cli_benchmark.run(
-            media, source_lang, target_lang, model, windows, engines, dtype.value, threads, picture, json_file
+            media,
+            source_lang,
+            target_lang,
+            model,
+            windows or 200,
+            engines,
+            (dtype or Dtype.float32).value,
+            threads,
+            picture,
+            json_file,
         )
 
     _exit_with(run, debug)

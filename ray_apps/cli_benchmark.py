@@ -19,6 +19,7 @@ from b200_kernels.benchmark.shapes import SHAPES, measure_shape
 from b200_kernels.checkpoints import Checkpoint, open_checkpoint
 from b200_kernels.compiled.formats import resolve_formats
 from b200_kernels.engine import CacheName, DtypeName
+from b200_kernels.engines import OURS_ALONE
 from b200_kernels.ops.vad import SileroVad
 from b200_kernels.precision import detect_device
 from b200_kernels.prompts import Transcribe, Translate
@@ -31,6 +32,8 @@ from pipelines.speech.shards import cut_into_shards
 from ray_apps.cli_feedback import get_feedback
 from ray_apps.cli_report import show_rows
 from ray_apps.cli_settings import UsageError
+
+_ROWS = 256
 
 
 def run(
@@ -49,6 +52,8 @@ def run(
     names = [name.strip() for name in engines.split(",") if name.strip()]
     if unknown := sorted(set(names) - set(CONTENDERS)):
         raise UsageError(f"--engines: {', '.join(unknown)} is unknown; take some of {', '.join(CONTENDERS)}")
+    if dtype in OURS_ALONE:
+        raise UsageError(f"--dtype {dtype} is the compiled engine's alone: take --engines reference,compiled-{dtype}")
     source, target = language_code(source_lang), language_code(target_lang)
     checkpoint = open_checkpoint(model)
     heard, truth = _unseen(windows, source, target) if media is None else (_heard(checkpoint, media, windows), ())
@@ -88,15 +93,15 @@ def run_kernels(json_file: Path | None) -> int:
     return 0
 
 
-def run_shape(shape: str, windows: int, dtype: str, kv_cache: str, json_file: Path | None) -> int:
-    """A published size with random weights: 120 tokens a window, 256 windows in flight."""
+def run_shape(shape: str, windows: int | None, dtype: str, kv_cache: str, json_file: Path | None) -> int:
+    """A published size with random weights: 120 tokens a window, 256 windows in flight, four times as many in all."""
     device = detect_device()
     if device.type != "cuda":
         raise UsageError(
             f"--shape {shape} is for a GPU, and torch sees none here; without it the embedded model is measured"
         )
     formats = resolve_formats(cast(DtypeName, dtype), cast(CacheName, kv_cache), device)
-    found = measure_shape(SHAPES[shape], device, formats, windows=windows, tokens=120, rows=256)
+    found = measure_shape(SHAPES[shape], device, formats, windows=windows or 4 * _ROWS, tokens=120, rows=_ROWS)
     rows = {name: value for name, value in found.figures().items() if not isinstance(value, dict)}
     show_rows([(name.replace("_", " "), f"{value:.4g}") for name, value in rows.items()], Console())
     if json_file is not None:
@@ -128,7 +133,8 @@ def show(comparison: Comparison, console: Console) -> None:
         if each.stages:
             total = sum(each.stages.values())
             shares = ", ".join(f"{stage} {seconds / total:.0%}" for stage, seconds in each.stages.items())
-            console.print(f"{each.name} spends its time in: {shares}", highlight=False)
+            kind = "launches" if torch.cuda.is_available() else "spends its time in"
+            console.print(f"{each.name} {kind}: {shares}", highlight=False)
     machine, best = comparison.machine, comparison.limit
     console.print(
         f"limit of this machine ({machine.flops_a_second / 1e9:.0f} GFLOP/s, {machine.bytes_a_second / 1e9:.1f} GB/s): "

@@ -132,6 +132,7 @@ def _measured(name: str, question: Question) -> Measured:
     results = asyncio.run((_one_by_one if name == "reference" else _all_at_once)(engine, requests))
     wall_s = time.perf_counter() - began
     stages = {stage: seconds - before.get(stage, 0.0) for stage, seconds in _stages(engine).items()}
+    device_gb = _device_gb()
     engine.close()
     tokens = tuple(tuple(task.tokens for task in result.results) for result in results)
     return Measured(
@@ -140,7 +141,7 @@ def _measured(name: str, question: Question) -> Measured:
         windows_a_second=len(requests) / wall_s,
         tokens_a_second=sum(len(task) for window in tokens for task in window) / wall_s,
         first_token_s=first,
-        memory_gb=_memory_gb(),
+        memory_gb=device_gb or _host_gb(),
         start_s=start_s,
         wall_s=wall_s,
         stages=stages,
@@ -192,9 +193,15 @@ def _stages(engine: SpeechEngine) -> dict[str, float]:
     return dict(tell()) if tell else {}
 
 
-def _memory_gb() -> float:
-    """The device's, where there is one; else this process's and its largest child's."""
-    if torch.cuda.is_available():
-        return float(torch.cuda.max_memory_allocated()) / 2**30
+def _device_gb() -> float:
+    """All that is taken of the GPU, where there is one: an engine's own process may have taken it."""
+    if not torch.cuda.is_available():
+        return 0.0
+    free, total = torch.cuda.mem_get_info()
+    return float(total - free) / 2**30
+
+
+def _host_gb() -> float:
+    """This process's and its largest child's, of those that have ended."""
     kilobytes = sum(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return kilobytes / 2**20

@@ -17,10 +17,11 @@ from b200_kernels.benchmark.contenders import ROUNDED, Measured, Question, measu
 from b200_kernels.benchmark.differences import Difference, agreement, find_differences
 from b200_kernels.benchmark.limits import Limit, limit
 from b200_kernels.checkpoints import open_checkpoint
+from b200_kernels.compiled.formats import resolve_formats
 from b200_kernels.compiled.shape import read_shape
 from b200_kernels.engine import EngineError
 from b200_kernels.machine_rates import copy_bytes_a_second, matmul_flops_a_second
-from b200_kernels.precision import detect_device, resolve_dtype
+from b200_kernels.precision import detect_device
 from cluster.feedback import Feedback
 
 RATIOS = tuple((ours, base) for ours in ("compiled", "compiled-bf16x3") for base in ("vllm", "reference"))
@@ -128,7 +129,7 @@ def compare(names: Sequence[str], question: Question, feedback: Feedback) -> Com
 
 def _machine(question: Question) -> Machine:
     device = detect_device()
-    dtype = resolve_dtype(question.dtype, device)
+    dtype = resolve_formats(question.dtype, "auto", device).wide
     return Machine(
         device=torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or "cpu",
         cores=question.threads,
@@ -141,6 +142,8 @@ def _differences(measured: Sequence[Measured], question: Question) -> dict[str, 
     by_name = {contender.name: contender.tokens for contender in measured}
     if _BASE not in by_name:
         return {}
+    if resolve_formats(question.dtype, "auto", detect_device()).wide != torch.float32:
+        return {}  # engines that round differently write differently
     checkpoint = open_checkpoint(question.model)
     return {
         name: find_differences(checkpoint, question.windows, question.tasks, tokens, by_name[_BASE])
@@ -175,7 +178,7 @@ def _limit(measured: Sequence[Measured], question: Question, machine: Machine) -
         prompts=suffixes,
         tokens=mean(written) if written else 0.0,
         batch=_USUAL_BATCH,
-        bytes_a_number=resolve_dtype(question.dtype, detect_device()).itemsize,
+        bytes_a_number=resolve_formats(question.dtype, "auto", detect_device()).wide.itemsize,
         flops_a_second=machine.flops_a_second,
         bytes_a_second=machine.bytes_a_second,
     )

@@ -25,6 +25,9 @@ from b200_kernels.generation import Answer, draw
 from b200_kernels.ops.greedy_head.op import greedy_head
 from b200_kernels.ops.log_mel.op import log_mel
 
+_SAMPLES_A_FRAME = 320
+"""An encoder frame is two of the mel's, of 160 samples each."""
+
 
 @dataclass
 class Writing:
@@ -43,6 +46,12 @@ class Writing:
     pages: list[int] = field(default_factory=list)
     row: int = -1
     length: int = 0
+
+    def begin_again(self) -> None:
+        """Forget what was written."""
+        self.answer, self.heard = type(self.answer)(self.answer.budget), []
+        if self.generator is not None:
+            self.generator.manual_seed(self.generator.initial_seed())
 
 
 @dataclass
@@ -90,10 +99,25 @@ class Batch:
         self._recorded = Recorded(self._compute, rows, CudaRecorder()) if self.device.type == "cuda" else None
         self.stopwatch = Stopwatch(self.device)
 
+    def warm_up(self) -> None:
+        """On a GPU: compile, and record steps of every size, before anybody waits."""
+        if self._recorded is None:
+            return
+        silence = np.zeros(self.voxtral.shape.encoder.frames * _SAMPLES_A_FRAME, dtype=np.float32)
+        with torch.inference_mode():
+            for windows in {1, self.encode_at_once}:
+                self._encode([silence] * windows)
+            self._recorded.record_all(listen=self.listening is not None)
+        self.stopwatch.seconds.clear()
+
     def fits(self, job: Job) -> bool:
         """Whether there is room for one more."""
         own = sum(map(self._pages_needed, job.writings))
         return len(self.rows) + len(job.writings) <= self.most_rows and own <= self.pages.free
+
+    def holds(self, job: Job) -> bool:
+        """Whether there is room for it when nothing else is in flight."""
+        return len(job.writings) <= self.most_rows and sum(map(self._pages_needed, job.writings)) <= self.pages.count
 
     def _pages_needed(self, writing: Writing) -> int:
         return whole_pages(len(writing.prompt) + writing.answer.budget + self.check_every)
@@ -252,9 +276,10 @@ class Batch:
         head = self.voxtral.decoder.head.weight
         for at, writing in enumerate(writings):
             if writing.generator is not None:
-                logits = (hidden[at].to(torch.float32) @ head.to(torch.float32).T)[None]
+                logits = (hidden[at : at + 1] @ head.T).float()
                 token = draw(logits, writing.temperature, [writing.generator]).argmax(-1)
-                tokens[at], logprobs[at] = token[0], logits.log_softmax(-1)[0, token[0]]
+                tokens[at : at + 1] = token
+                logprobs[at : at + 1] = logits.log_softmax(-1).gather(-1, token[:, None])[:, 0]
         self._tokens[writings[0].row : writings[-1].row + 1] = tokens[: len(writings)]
         self._unread.append((list(writings), tokens, logprobs))
 

@@ -6,6 +6,7 @@ It knows requests, prompts and texts; :mod:`lane` and :mod:`batch` know how they
 from __future__ import annotations
 
 import asyncio
+import gc
 import queue
 import threading
 from concurrent.futures import Future
@@ -85,9 +86,10 @@ class CompiledEngine:
         self._inbox: Inbox = queue.SimpleQueue()
         self._closed = False
         gpu = self.device.type == "cuda"
-        self._most_tasks = rows or (_GPU_ROWS if gpu else _CPU_ROWS)
         lanes = 1 if gpu else threads or torch.get_num_threads()
         batches = [self._made_batch(voxtral, rows, deterministic) for _ in range(lanes)]
+        for batch in batches:
+            batch.warm_up()
         self._lanes = [Lane(batch, self._inbox, self._tell, threads=None if gpu else 1) for batch in batches]
 
     async def generate(self, request: SpeechRequest) -> SpeechResult:
@@ -100,6 +102,8 @@ class CompiledEngine:
         with self._lock:  # so that nothing arrives behind the lanes' end
             if self._closed:
                 raise EngineError("the engine is closed: make a new one")
+            if not self._lanes[0].batch.holds(asked.job):
+                raise ValueError(f"{len(request.tasks)} tasks of this length are more than fit at once: ask in parts")
             self._inbox.put(asked)
         return await asyncio.wrap_future(asked.future)
 
@@ -127,6 +131,7 @@ class CompiledEngine:
         self._stats = self.stats()
         self._lanes.clear()
         if self.device.type == "cuda":
+            gc.collect()  # recordings and compiled layers hold themselves
             torch.cuda.empty_cache()
 
     def _made_batch(self, voxtral: weights.Voxtral, rows: int | None, deterministic: bool) -> Batch:
@@ -160,8 +165,6 @@ class CompiledEngine:
                     listen=isinstance(task, prompts.Transcribe),
                 )
             )
-        if len(writings) > self._most_tasks:
-            raise ValueError(f"{len(writings)} tasks are more than the {self._most_tasks} that fit at once")
         spoken = request.samples if any(map(is_spoken, request.tasks)) else None
         return Job(None if spoken is None else padded(spoken, self._chunk), writings)
 
@@ -195,7 +198,7 @@ class CompiledEngine:
 
 def _loaded(checkpoint: Checkpoint, device: torch.device, formats: Formats) -> weights.Voxtral:
     try:
-        voxtral = weights.load(checkpoint, device, formats.wide).kept_as(formats.form)
+        voxtral = weights.load(checkpoint, device, formats.wide, formats.form)
         return voxtral.fused() if device.type == "cuda" else voxtral
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
@@ -211,6 +214,7 @@ def _rows(shape: DecoderShape, device: torch.device, dtype: torch.dtype) -> int:
     """Sequences in flight. Raises CheckpointError for a GPU on which too few of them fit."""
     if device.type != "cuda":
         return _CPU_ROWS
+    torch.cuda.empty_cache()
     free, _ = torch.cuda.mem_get_info(device)
     fitting = int(free * _GPU_SHARE) // (whole_pages(_USUAL_POSITIONS) * bytes_a_page(shape, dtype))
     if fitting < _LEAST_ROWS:

@@ -17,6 +17,9 @@ _FP8_SINCE = (8, 9)
 """The first chip whose matrix cores know E4M3: Ada."""
 
 
+_HOLD_E4M3 = ("fp8", "mxfp8", "nvfp4")
+
+
 @dataclass(frozen=True)
 class Formats:
     """What the model is loaded and computed in, the form its linear layers' weights are then kept in (None: the same),
@@ -30,6 +33,11 @@ class Formats:
 
 def resolve_formats(dtype: DtypeName, kv_cache: CacheName, device: torch.device) -> Formats:
     """Raises CheckpointError for a GPU that is too old, ValueError for an unknown name."""
+    if device.type == "cuda" and torch.cuda.get_device_capability(device) < _FP8_SINCE:
+        for flag, asked in (("--dtype", dtype), ("--kv-cache", kv_cache)):
+            if asked in _HOLD_E4M3:
+                name = torch.cuda.get_device_name(device)
+                raise CheckpointError(f"{name} does not know E4M3, which {flag} {asked} needs: leave it out")
     wide, form = _wide_and_form(dtype, device)
     if kv_cache == "fp8":
         return Formats(wide, form, E4M3)
@@ -44,8 +52,6 @@ def _wide_and_form(dtype: DtypeName, device: torch.device) -> tuple[torch.dtype,
         case "bf16x3":
             return torch.float32, None
         case "fp8" | "mxfp8" | "nvfp4":
-            if dtype == "fp8" and device.type == "cuda" and torch.cuda.get_device_capability(device) < _FP8_SINCE:
-                raise CheckpointError(f"{torch.cuda.get_device_name(device)} has no fp8: use --dtype bfloat16")
             return detect_optimal_dtype(str(device)), dtype
         case _:
             return resolve_dtype(dtype, device), None

@@ -1,7 +1,8 @@
 """A thread with a batch: it takes what has arrived, lets windows join, steps, and hands out what is finished.
 
-An error belongs to the request that caused it: where memory ran out, or a join failed, its windows join again in
-halves, down to one. A CPU has a lane a core, each computing in one thread: that needs no barriers, and lets one lane
+An error belongs to the request that caused it: where memory ran out, or a join failed, windows join again in halves,
+down to one; where it runs out in a step, half of them begin again later. What breaks the device breaks the engine, and
+everybody is told. A CPU has a lane a core, each computing in one thread: that needs no barriers, and lets one lane
 encode while another one writes. It knows jobs and futures; it does not know what a result looks like.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -41,7 +43,7 @@ class Lane:
         self.batch = batch
         self.busy_s = 0.0
         self._inbox, self._tell, self._threads = inbox, tell, threads
-        self._next: Asked | None = None
+        self._waiting: deque[Asked] = deque()
         self._running: list[Asked] = []
         self._closing = False
         self._thread = threading.Thread(target=self._run, name="compiled-engine", daemon=True)
@@ -53,29 +55,59 @@ class Lane:
 
     def _run(self) -> None:
         with torch.inference_mode():
-            while self._arrive():
-                began = time.perf_counter()
-                try:
-                    if self.batch.rows:
-                        self.batch.step()
-                except (RuntimeError, MemoryError) as error:
-                    self._fail(self._running, error)
-                self._hand_out()
-                self.busy_s += time.perf_counter() - began
+            try:
+                while self._arrive():
+                    began = time.perf_counter()
+                    self._step()
+                    self._hand_out()
+                    self.busy_s += time.perf_counter() - began
+            except Exception as error:  # noqa: BLE001  a thread that dies silently leaves everybody waiting
+                self._abandon(error)
+
+    def _step(self) -> None:
+        if not self.batch.rows:
+            return
+        try:
+            self.batch.step()
+        except Exception as error:  # noqa: BLE001  Triton's errors have no common base but this
+            if is_out_of_memory(error) and len(self._running) > 1:
+                self._put_back(self._running[len(self._running) // 2 :])
+            else:
+                self._fail(self._running, error)
+
+    def _put_back(self, asked: list[Asked]) -> None:
+        """Requests that have no room beside the others begin again once these are done."""
+        self._drop(asked)
+        for one in asked:
+            for writing in one.job.writings:
+                writing.begin_again()
+        self._waiting.extendleft(reversed(asked))
+        if self.batch.device.type == "cuda":
+            torch.cuda.empty_cache()
+
+    def _abandon(self, error: Exception) -> None:
+        """Answer everybody with the error, those too who come later, until the engine is closed."""
+        told = EngineError(f"the engine is broken: {error}")
+        told.__cause__ = error
+        left = [*self._running, *self._waiting]
+        while left or not self._closing:
+            for asked in left:
+                _refuse(asked, told)
+            taken = self._take(wait=True)
+            left = [taken] if taken is not None else []
 
     def _arrive(self) -> bool:
         """Let join what has arrived, as much as fits and is encoded together; False once all is done and closed."""
         joining: list[Asked] = []
         while len(joining) < self.batch.encode_at_once:
-            idle = not (self._running or joining or self._next)
-            asked = self._next or self._take(wait=idle)
+            idle = not (self._running or joining or self._waiting)
+            asked = self._waiting.popleft() if self._waiting else self._take(wait=idle)
             if asked is None:
                 break
-            self._next = None
             if asked.future.cancelled():
                 continue
             if (joining and not self.batch.fits(_together([*joining, asked]))) or not self.batch.fits(asked.job):
-                self._next = asked
+                self._waiting.appendleft(asked)
                 break
             joining.append(asked)
         if self._threads is not None:
@@ -83,7 +115,7 @@ class Lane:
         began = time.perf_counter()
         self._join(joining)
         self.busy_s += time.perf_counter() - began
-        return bool(self._running or joining or self._next or not self._closing)
+        return bool(self._running or joining or self._waiting or not self._closing)
 
     def _take(self, wait: bool) -> Asked | None:
         if self._closing:
@@ -101,7 +133,7 @@ class Lane:
             return
         try:
             self.batch.join([asked.job for asked in joining])
-        except (RuntimeError, MemoryError, ValueError) as error:
+        except Exception as error:  # noqa: BLE001  likewise
             if is_out_of_memory(error) and self.batch.device.type == "cuda":
                 torch.cuda.empty_cache()
             if len(joining) == 1:
@@ -115,14 +147,16 @@ class Lane:
         self._join(joining[:middle])
         self._join(joining[middle:])
 
-    def _fail(self, failed: list[Asked], error: BaseException) -> None:
-        self.batch.drop([asked.job for asked in failed])
-        gone = {id(asked) for asked in failed}
-        self._running = [asked for asked in self._running if id(asked) not in gone]
+    def _fail(self, failed: list[Asked], error: Exception) -> None:
+        told = error if isinstance(error, ValueError) else EngineError(f"the engine failed: {error}")
         for asked in failed:
-            if asked.future.set_running_or_notify_cancel():
-                told = error if isinstance(error, ValueError) else EngineError(f"the engine failed: {error}")
-                asked.future.set_exception(told)
+            _refuse(asked, told)
+        self._drop(failed)
+
+    def _drop(self, asked: list[Asked]) -> None:
+        gone = {id(one) for one in asked}
+        self._running = [one for one in self._running if id(one) not in gone]
+        self.batch.drop([one.job for one in asked])
 
     def _hand_out(self) -> None:
         """What is finished, to whoever waits; what nobody waits for any more is forgotten."""
@@ -135,6 +169,11 @@ class Lane:
         for asked in finished:
             if asked.future.set_running_or_notify_cancel():
                 asked.future.set_result(self._tell(asked))
+
+
+def _refuse(asked: Asked, error: Exception) -> None:
+    if asked.future.set_running_or_notify_cancel():
+        asked.future.set_exception(error)
 
 
 def _together(asked: list[Asked]) -> Job:

@@ -45,10 +45,3 @@ class Linear(nn.Linear):
             target.add_(self.bias)
         wanted.addmm_(rows, self.weight.t())
         return target
-
-
-def keep_all_as(module: nn.Module, form: Form) -> None:
-    """The weights of every linear layer of a model in another form."""
-    for layer in module.modules():
-        if isinstance(layer, Linear):
-            layer.keep_as(form)

@@ -36,6 +36,11 @@ class Pages:
         self._free = list(range(pages - 1, 0, -1))
 
     @property
+    def count(self) -> int:
+        """Of all pages that may be reserved."""
+        return len(self._readers) - 1
+
+    @property
     def free(self) -> int:
         return len(self._free)
 

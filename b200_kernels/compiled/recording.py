@@ -69,14 +69,24 @@ class Recorded:
 
     def __call__(self, rows: int, listen: bool) -> Outputs:
         """What ``compute`` would give, in memory of its own."""
-        size = min(rounded_up(rows), self._most)
-        if (size, listen) not in self._recordings:
-            self._recordings[size, listen] = self._record(lambda: self._compute(size, listen))
-        recording = self._recordings[size, listen]
+        recording = self._recording(min(rounded_up(rows), self._most), listen)
         recording.replay()
         return tuple(output[:rows].clone() for output in recording.outputs)
 
+    def record_all(self, listen: bool) -> None:
+        """Every size, the largest first: what it needs is then there for the smaller ones."""
+        for size in sorted({min(rounded_up(rows), self._most) for rows in range(1, self._most + 1)}, reverse=True):
+            for listening in {False, listen}:
+                self._recording(size, listening)
+
+    def _recording(self, size: int, listen: bool) -> Recording:
+        if (size, listen) not in self._recordings:
+            self._recordings[size, listen] = self._record(lambda: self._compute(size, listen))
+        return self._recordings[size, listen]
+
 
 def rounded_up(rows: int) -> int:
-    """The next of 1, 2, 4, 8, 16, 24, 32, 40, …: few recordings, and at most a tile's rows in vain."""
-    return 1 << (rows - 1).bit_length() if rows <= 8 else -(-rows // 8) * 8
+    """The next of 1, 2, 4, 8, 16, 32, 64, 96, 128, …: few recordings, and few rows in vain; a step of less than some
+    hundred rows costs what reading the weights costs.
+    """
+    return 1 << (rows - 1).bit_length() if rows <= 32 else -(-rows // 32) * 32

@@ -1,8 +1,8 @@
 """The forms that a linear layer's weight may be kept in, and the product of each.
 
 ``bf16x3`` keeps what float32 says, nearly; ``fp8``, ``mxfp8`` and ``nvfp4`` keep less, and round what they are
-multiplied with to the same format. A chip without the format computes the same numbers in wider ones. The modules that
-use them know no form.
+multiplied with to the same format. A chip that knows E4M3 but not the format computes the same numbers in wider ones.
+The modules that use them know no form.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ does not know what is computed.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,12 +15,12 @@ from typing import Any, Self
 
 import torch
 from safetensors import SafetensorError, safe_open
-from torch import nn
+from torch import Tensor, nn
 
 from b200_kernels.checkpoints import Checkpoint, CheckpointError
 from b200_kernels.compiled.decoder import Decoder, DecoderLayer
 from b200_kernels.compiled.encoder import Encoder
-from b200_kernels.compiled.linear import keep_all_as
+from b200_kernels.compiled.linear import Linear
 from b200_kernels.compiled.shape import VoxtralShape, read_shape
 from b200_kernels.compiled.weight_forms import Form
 
@@ -61,18 +61,13 @@ class Voxtral:
     encoder: Encoder
     decoder: Decoder
 
-    def kept_as(self, form: Form | None) -> Self:
-        """The same model with the weights of its linear layers in another form."""
-        if form is not None:
-            keep_all_as(self.encoder, form)
-            keep_all_as(self.decoder, form)
-        return self
-
     def fused(self) -> Self:
         """The same model with what lies between its products compiled by inductor.
 
         For a GPU: on a CPU it made the encoder 2 to 5 % slower, and a decoder layer 20 % and more (docs/log.md).
         """
+        # The limit is for the whole process, which may open several engines one after another.
+        torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, 64)
         self.encoder.compile(dynamic=True)
         for layer in self.decoder.layers:
             assert isinstance(layer, DecoderLayer)
@@ -80,47 +75,56 @@ class Voxtral:
         return self
 
 
-def load(checkpoint: Checkpoint, device: torch.device, dtype: torch.dtype) -> Voxtral:
-    """Raises CheckpointError for another architecture, and for tensors that are missing or of another size."""
+def load(checkpoint: Checkpoint, device: torch.device, dtype: torch.dtype, form: Form | None = None) -> Voxtral:
+    """``form`` is what the linear layers' weights are kept in, each as soon as it is read.
+
+    Raises CheckpointError for another architecture, and for tensors that are missing or of another size.
+    """
     shape = read_shape(checkpoint.folder)
-    voxtral = _empty(shape, device, dtype)
     try:
         with ExitStack() as stack:
             tensors = _Tensors(checkpoint.folder, stack)
-            for name, parameter in _parameters(voxtral):
-                _fill(parameter, name, tensors, checkpoint.name)
+            return _made(shape, device, dtype, form, lambda name, one: _fill(one, name, tensors, checkpoint.name))
     except (OSError, SafetensorError) as error:
         raise CheckpointError(f"{checkpoint.name} cannot be read, fetch it again: {error}") from error
-    return voxtral
 
 
-def random(shape: VoxtralShape, device: torch.device, dtype: torch.dtype, seed: int = 0) -> Voxtral:
+def random(
+    shape: VoxtralShape, device: torch.device, dtype: torch.dtype, form: Form | None = None, seed: int = 0
+) -> Voxtral:
     """A Voxtral of this shape with weights that mean nothing: speed does not depend on them."""
-    voxtral = _empty(shape, device, dtype)
     generator = torch.Generator(device).manual_seed(seed)
-    for name, parameter in _parameters(voxtral):
+
+    def draw(name: str, parameter: Tensor) -> None:
         if parameter.ndim == 1:
             parameter.fill_(0.0 if name.endswith("bias") else 1.0)
         else:
             parameter.normal_(0.0, 0.02, generator=generator)
-    return voxtral
+
+    return _made(shape, device, dtype, form, draw)
 
 
-def _empty(shape: VoxtralShape, device: torch.device, dtype: torch.dtype) -> Voxtral:
+def _made(
+    shape: VoxtralShape,
+    device: torch.device,
+    dtype: torch.dtype,
+    form: Form | None,
+    fill: Callable[[str, Tensor], None],
+) -> Voxtral:
+    """Module by module, so that the whole model is never there in two forms."""
     with torch.device("meta"):
         encoder, decoder = Encoder(shape.encoder, shape.decoder.width), Decoder(shape.decoder)
-    encoder, decoder = encoder.to(dtype).to_empty(device=device), decoder.to(dtype).to_empty(device=device)
-    # Whisper's sinusoids lose their last frames' order in bf16; transformers keeps them whole too.
-    encoder.positions.data = encoder.positions.data.float()
-    for module in (encoder, decoder):
-        module.requires_grad_(False).eval()
-    return Voxtral(shape, encoder, decoder)
-
-
-def _parameters(voxtral: Voxtral) -> Iterator[tuple[str, nn.Parameter]]:
-    for prefix, module in (("encoder", voxtral.encoder), ("decoder", voxtral.decoder)):
-        for name, parameter in module.named_parameters():
-            yield f"{prefix}.{name}", parameter
+    for half, name in ((encoder, "encoder"), (decoder, "decoder")):
+        for path, module in half.named_modules(prefix=name):
+            for kind, parameter in list(module.named_parameters(recurse=False)):
+                # Whisper's sinusoids lose their last frames' order in bf16; transformers keeps them whole too.
+                wide = torch.float32 if parameter is encoder.positions else dtype
+                filled = torch.empty(parameter.shape, dtype=wide, device=device)
+                fill(f"{path}.{kind}", filled)
+                setattr(module, kind, nn.Parameter(filled, requires_grad=False))
+            if form is not None and isinstance(module, Linear):
+                module.keep_as(form)
+    return Voxtral(shape, encoder.eval(), decoder.eval())
 
 
 class _Tensors:
@@ -132,12 +136,12 @@ class _Tensors:
             file = stack.enter_context(safe_open(path, framework="pt"))
             self._files |= {_canonical(name): (file, name) for name in file.keys()}  # noqa: SIM118  not a dict
 
-    def __getitem__(self, name: str) -> torch.Tensor:
+    def __getitem__(self, name: str) -> Tensor:
         """Raises KeyError."""
         file, stored = self._files[name]
         return file.get_tensor(stored)
 
-    def get(self, name: str) -> torch.Tensor | None:
+    def get(self, name: str) -> Tensor | None:
         return self[name] if name in self._files else None
 
 
@@ -150,7 +154,7 @@ def _canonical(name: str) -> str:
     return re.sub(r"^(model\.)*multi_modal_projector\.", "projector.", name)
 
 
-def _fill(parameter: nn.Parameter, name: str, tensors: _Tensors, checkpoint: str) -> None:
+def _fill(parameter: Tensor, name: str, tensors: _Tensors, checkpoint: str) -> None:
     """One parameter of ours from one tensor of theirs, or from several one below the other."""
     parts = _sources(name)
     found = [tensors.get(part) for part in parts]

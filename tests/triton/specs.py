@@ -40,6 +40,8 @@ def _hopper_blackwell(hopper: str, blackwell: str) -> dict[str, tuple[str, ...]]
 
 
 _OPS = "b200_kernels.ops"
+PAGE = 32
+"""As in the engine (b200_kernels/compiled/pages.py)."""
 
 
 def _spectrum(frames: int) -> Spec:
@@ -100,13 +102,13 @@ def _swiglu(fp8: bool) -> Spec:
     )
 
 
-def _head(rows: int) -> Spec:
+def _head(rows: int, number: str = "bf16") -> Spec:
     return Spec(
-        f"greedy_head bf16, {rows} rows",
+        f"greedy_head {number}, {rows} rows",
         f"{_OPS}.greedy_head.triton_kernel:head_kernel",
         {
-            "hidden_ptr": "*bf16:16",
-            "weight_ptr": "*bf16:16",
+            "hidden_ptr": f"*{number}:16",
+            "weight_ptr": f"*{number}:16",
             "banned_ptr": "*i8:16",
             "best_ptr": "*fp32:16",
             "token_ptr": "*i32:16",
@@ -117,25 +119,24 @@ def _head(rows: int) -> Spec:
             "tokens_a_split": "i32:16",
         },
         {"BANNED": True, "UPCAST": False, "TOKENS": 128, "ROWS": rows, "DEPTH": 64},
-        _hopper_blackwell("HGMMA", "UTCHMMA"),
+        _hopper_blackwell("HGMMA", "UTCHMMA") if number == "bf16" else _everywhere("FFMA"),
         warps=8,
         stages=4,
     )
 
 
-def _attention(cache: str) -> Spec:
-    scaled = cache == "fp8e4nv"
+def _attention(cache: str, query: str = "bf16", scaled: bool = False) -> Spec:
     return Spec(
-        f"decode_attention, {cache} cache",
+        f"decode_attention {query}, {cache} cache{', scaled' if scaled else ''}",
         f"{_OPS}.decode_attention.triton_kernel:split_kernel",
         {
-            "query_ptr": "*bf16:16",
+            "query_ptr": f"*{query}:16",
             "keys_ptr": f"*{cache}:16",
             "values_ptr": f"*{cache}:16",
             "pages_ptr": "*i32:16",
             "lengths_ptr": "*i32:16",
-            "key_scale_ptr": "*fp32:16",
-            "value_scale_ptr": "*fp32:16",
+            "key_scale_ptr": "*fp32:16" if scaled else f"*{query}:16",
+            "value_scale_ptr": "*fp32:16" if scaled else f"*{query}:16",
             "part_ptr": "*fp32:16",
             "best_ptr": "*fp32:16",
             "total_ptr": "*fp32:16",
@@ -149,11 +150,50 @@ def _attention(cache: str) -> Spec:
             "HEADS": 32,
             "KV_HEADS": 8,
             "WIDTH": 128,
-            "PAGE": 16,
+            "PAGE": PAGE,
             "GROUP": 16,
             "KEYS": 64,
         },
-        _everywhere("HMMA"),
+        _everywhere("HMMA" if query == "bf16" else "FFMA"),
+    )
+
+
+def _attention_to(cache: str) -> Spec:
+    return Spec(
+        f"decode_attention attention_to, {cache} cache",
+        f"{_OPS}.decode_attention.triton_kernel:attention_to_kernel",
+        {
+            "query_ptr": "*bf16:16",
+            "keys_ptr": f"*{cache}:16",
+            "pages_ptr": "*i32:16",
+            "logsumexp_ptr": "*fp32:16",
+            "heads_ptr": "*i32:16",
+            "first_ptr": "*i32:16",
+            "key_scale_ptr": "*fp32:16",
+            "out_ptr": "*fp32:16",
+            "most_pages": "i32",
+            "count": "i32",
+            "softmax_scale": "fp32",
+        },
+        {"SCALED": False, "HEADS": 32, "KV_HEADS": 8, "WIDTH": 128, "PAGE": PAGE, "KEYS": 64},
+        _everywhere("MUFU.EX2"),
+    )
+
+
+def _attention_join(splits: int) -> Spec:
+    return Spec(
+        f"decode_attention join, {splits} splits",
+        f"{_OPS}.decode_attention.triton_kernel:join_kernel",
+        {
+            "part_ptr": "*fp32:16",
+            "best_ptr": "*fp32:16",
+            "total_ptr": "*fp32:16",
+            "out_ptr": "*bf16:16",
+            "logsumexp_ptr": "*fp32:16",
+            "splits": "i32",
+        },
+        {"SPLITS": splits, "WIDTH": 128},
+        _everywhere("MUFU.EX2"),
     )
 
 
@@ -203,6 +243,7 @@ SPECS = (
     ),
     _head(16),
     _head(32),
+    _head(32, "fp32"),
     Spec(
         "greedy_head join",
         f"{_OPS}.greedy_head.triton_kernel:join_kernel",
@@ -224,39 +265,12 @@ SPECS = (
     _swiglu(fp8=True),
     _attention("bf16"),
     _attention("fp8e4nv"),
-    Spec(
-        "decode_attention join",
-        f"{_OPS}.decode_attention.triton_kernel:join_kernel",
-        {
-            "part_ptr": "*fp32:16",
-            "best_ptr": "*fp32:16",
-            "total_ptr": "*fp32:16",
-            "out_ptr": "*bf16:16",
-            "logsumexp_ptr": "*fp32:16",
-            "splits": "i32",
-        },
-        {"SPLITS": 16, "WIDTH": 128},
-        _everywhere("MUFU.EX2"),
-    ),
-    Spec(
-        "decode_attention attention_to, bf16",
-        f"{_OPS}.decode_attention.triton_kernel:attention_to_kernel",
-        {
-            "query_ptr": "*bf16:16",
-            "keys_ptr": "*bf16:16",
-            "pages_ptr": "*i32:16",
-            "logsumexp_ptr": "*fp32:16",
-            "heads_ptr": "*i32:16",
-            "first_ptr": "*i32:16",
-            "key_scale_ptr": "*fp32:16",
-            "out_ptr": "*fp32:16",
-            "most_pages": "i32",
-            "count": "i32",
-            "softmax_scale": "fp32",
-        },
-        {"SCALED": False, "HEADS": 32, "KV_HEADS": 8, "WIDTH": 128, "PAGE": 16, "KEYS": 64},
-        _everywhere("MUFU.EX2"),
-    ),
+    _attention("fp8e4nv", scaled=True),
+    _attention("fp32", query="fp32"),
+    _attention_join(8),
+    _attention_join(64),
+    _attention_to("bf16"),
+    _attention_to("fp8e4nv"),
     _gemm("native", "mxfp8", dict.fromkeys(BLACKWELL, ("UTCQMMA",))),
     _gemm("native", "nvfp4", dict.fromkeys(BLACKWELL, ("UTCOMMA",))),
     _gemm("dequantise", "mxfp8", {"sm_90a": ("HGMMA",)}),

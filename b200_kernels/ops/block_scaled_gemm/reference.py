@@ -9,6 +9,8 @@ A matrix is stored along its inner dimension: (rows, depth) with scales (rows, d
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 
 from b200_kernels.ops.fp8 import E4M3, E4M3_MAX
@@ -16,6 +18,7 @@ from b200_kernels.ops.fp8 import E4M3, E4M3_MAX
 MX_BLOCK, NV_BLOCK = 32, 16
 E2M1_VALUES = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0)
 """What the codes 0 to 7 mean; bit 3 is the sign."""
+_MIDDLES = tuple((below + above) / 2 for below, above in pairwise(E2M1_VALUES))
 E2M1_MAX = 6.0
 NV_LARGEST = E2M1_MAX * E4M3_MAX
 """The largest number that NVFP4 holds where the tensor's scale is 1."""
@@ -29,7 +32,7 @@ def quantise_mxfp8(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     blocks = x.to(torch.float32).unflatten(-1, (-1, MX_BLOCK))
     largest = blocks.abs().amax(dim=-1)
     exponent = torch.floor(torch.log2(largest.clamp(min=2.0**-126))) - _E4M3_EXPONENT
-    exponent = exponent.clamp(-_E8M0_BIAS, _E8M0_BIAS)
+    exponent = exponent.clamp(1 - _E8M0_BIAS, _E8M0_BIAS)  # 2^-127 is no normal float32: some devices flush it
     values = (blocks / torch.exp2(exponent)[..., None]).clamp(-E4M3_MAX, E4M3_MAX)
     return values.flatten(-2).to(E4M3), (exponent + _E8M0_BIAS).to(torch.uint8)
 
@@ -59,13 +62,12 @@ def quantise_nvfp4(
 
 def _e2m1(x: torch.Tensor) -> torch.Tensor:
     """The nearest E2M1 codes as bytes, ties to the even one."""
-    values = torch.tensor(E2M1_VALUES, device=x.device)
-    middles = (values[1:] + values[:-1]) / 2
     size = x.abs()
-    code = torch.bucketize(size, middles)
-    tie = (size[..., None] == middles).any(dim=-1)
-    code = torch.where(tie & (code % 2 == 1), code + 1, code)
-    return (code + 8 * (x < 0)).to(torch.uint8)
+    # A tie goes up where the code above is the even one. No table: it would have to be sent to a GPU each time.
+    code = (x < 0).to(torch.uint8) * 8
+    for at, middle in enumerate(_MIDDLES):
+        code += (size >= middle) if at % 2 else (size > middle)
+    return code
 
 
 def dequantise_nvfp4(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 
 from b200_kernels.ops.decode_attention import native, reference
@@ -24,10 +22,18 @@ def _cpu(
     return reference.decode_attention(query, keys, values, pages_of, lengths, key_scale, value_scale)
 
 
-def _cuda(*arguments: Any) -> Any:
+def _cuda(
+    query: torch.Tensor,
+    keys: torch.Tensor,
+    values: torch.Tensor,
+    pages_of: torch.Tensor,
+    lengths: torch.Tensor,
+    key_scale: torch.Tensor | None = None,
+    value_scale: torch.Tensor | None = None,
+) -> tuple[torch.Tensor, torch.Tensor]:
     from b200_kernels.ops.decode_attention.triton_kernel import launch
 
-    return launch(*arguments)
+    return launch(query, keys, values, pages_of, lengths, key_scale, value_scale)
 
 
 def _fake(
@@ -58,10 +64,19 @@ def _to_cpu(
     return reference.attention_to(query, keys, pages_of, logsumexp, heads, first, count, key_scale)
 
 
-def _to_cuda(*arguments: Any) -> Any:
+def _to_cuda(
+    query: torch.Tensor,
+    keys: torch.Tensor,
+    pages_of: torch.Tensor,
+    logsumexp: torch.Tensor,
+    heads: torch.Tensor,
+    first: torch.Tensor,
+    count: int,
+    key_scale: torch.Tensor | None = None,
+) -> torch.Tensor:
     from b200_kernels.ops.decode_attention.triton_kernel import launch_attention_to
 
-    return launch_attention_to(*arguments)
+    return launch_attention_to(query, keys, pages_of, logsumexp, heads, first, count, key_scale)
 
 
 def _to_fake(

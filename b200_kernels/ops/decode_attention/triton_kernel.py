@@ -16,6 +16,10 @@ _GROUP = 16
 """Rows of the smallest matrix instruction: query heads beyond a group's own are empty."""
 _PROGRAMS = 528
 """Four for each of an H200's 132 processors."""
+_USUAL_KEYS = 512
+"""A window's audio with a prompt and an answer. Page tables are wider, for the few that are longer; what lies beyond a
+request's own length costs a program that finds nothing.
+"""
 
 
 @triton.jit
@@ -163,8 +167,9 @@ def launch(
     requests, heads, width = query.shape
     page, kv_heads = keys.shape[1], keys.shape[2]
     most = pages_of.shape[1] * page
-    splits = max(1, min(_PROGRAMS // (requests * kv_heads), triton.cdiv(most, KEYS)))
-    keys_a_split = triton.cdiv(triton.cdiv(most, splits), KEYS) * KEYS
+    usual = min(most, _USUAL_KEYS)
+    splits = max(1, min(_PROGRAMS // (requests * kv_heads), triton.cdiv(usual, KEYS)))
+    keys_a_split = triton.cdiv(triton.cdiv(usual, splits), KEYS) * KEYS
     splits = triton.cdiv(most, keys_a_split)
     part = torch.empty(requests, heads, splits, width, device=query.device)
     best = torch.empty(requests, heads, splits, device=query.device)

@@ -36,8 +36,8 @@ def head_kernel(
     ROWS: tl.constexpr,
     DEPTH: tl.constexpr,
 ) -> None:
-    split = tl.program_id(0)
-    row = tl.program_id(1) * ROWS + tl.arange(0, ROWS)
+    split = tl.program_id(1)
+    row = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
     depth = tl.arange(0, DEPTH)
     best = tl.full((ROWS,), float("-inf"), tl.float32)
     total = tl.zeros((ROWS,), tl.float32)
@@ -72,7 +72,7 @@ def head_kernel(
         total = total * tl.exp(best - base) + tl.sum(tl.exp(logits - base[None, :]), axis=0)
         token = tl.where(top > best, token_here, token)
         best = larger
-    at = row * tl.num_programs(0) + split
+    at = row * tl.num_programs(1) + split
     tl.store(best_ptr + at, best, mask=row < rows)
     tl.store(token_ptr + at, token, mask=row < rows)
     tl.store(total_ptr + at, total, mask=row < rows)
@@ -108,7 +108,8 @@ def launch(
     splits = triton.cdiv(tiles, tiles_a_split)
     best = torch.empty(rows, splits, device=hidden.device)
     total, token = torch.empty_like(best), torch.empty_like(best, dtype=torch.int32)
-    head_kernel[(splits, triton.cdiv(rows, rows_a_tile))](
+    # Tiles of rows that share a stretch of the head run beside each other, and find it in the cache.
+    head_kernel[(triton.cdiv(rows, rows_a_tile), splits)](
         hidden.contiguous(),
         weight,
         weight if banned is None else banned.view(torch.int8),

@@ -158,6 +158,69 @@ def test_windows_that_do_not_fit_into_memory_together_are_encoded_in_halves(embe
     assert all(same(*pair) for pair in zip(found, expected, strict=True))
 
 
+def test_where_memory_runs_out_in_a_step_half_of_the_answers_begin_again(embedded, requests, expected, monkeypatch):
+    engine = CompiledEngine(embedded, device="cpu", dtype="float32", threads=1, rows=16)
+    batch = engine._lanes[0].batch
+    step, refused = batch.step, []
+
+    def fake_small_memory():
+        if len(batch.rows) > 5:
+            refused.append(len(batch.rows))
+            raise torch.OutOfMemoryError("fake: out of memory")
+        step()
+
+    monkeypatch.setattr(batch, "step", fake_small_memory)
+    try:
+        found = ask(engine, requests)
+    finally:
+        engine.close()
+    assert refused
+    assert [same(*pair) for pair in zip(found, expected, strict=True)] == [True] * len(requests)
+
+
+@pytest.mark.parametrize("kind", [TypeError, KeyError, AssertionError])
+def test_an_error_of_any_kind_is_an_answer(compiled, requests, expected, monkeypatch, kind):
+    def fake_fault(self, samples):
+        raise kind("of some library")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Batch, "_encode", fake_fault)
+        with pytest.raises(EngineError, match="of some library"):
+            ask(compiled, requests[:1])
+    assert same(ask(compiled, requests[:1])[0], expected[0])
+
+
+def test_a_device_that_is_lost_is_told_to_everybody(embedded, requests, monkeypatch):
+    engine = CompiledEngine(embedded, device="cpu", threads=1, rows=16)
+
+    def fake_lost(*_):
+        raise RuntimeError("CUDA error: the device is gone")
+
+    monkeypatch.setattr(engine._lanes[0].batch, "step", fake_lost)
+    monkeypatch.setattr(engine._lanes[0].batch, "drop", fake_lost)
+
+    async def all_at_once():
+        return await asyncio.gather(*map(engine.generate, requests), return_exceptions=True)
+
+    try:
+        for _ in range(2):
+            found = asyncio.run(asyncio.wait_for(all_at_once(), 60))
+            assert all(isinstance(one, EngineError) for one in found)
+            assert any("the device is gone" in str(one) for one in found)
+    finally:
+        engine.close()
+
+
+def test_texts_that_never_fit_at_once_are_refused(embedded):
+    engine = CompiledEngine(embedded, device="cpu", threads=1, rows=2)
+    tasks = (TranslateText("tr", "fr", "Merhaba. " * 200),) * 2
+    try:
+        with pytest.raises(ValueError, match="more than fit at once"):
+            ask(engine, [SpeechRequest(None, tasks, 0.0)])
+    finally:
+        engine.close()
+
+
 def test_an_answer_that_nobody_waits_for_leaves_room_for_the_next(compiled, requests, expected):
     async def cancelled() -> SpeechResult:
         doomed = [asyncio.ensure_future(compiled.generate(request)) for request in requests]
@@ -183,7 +246,7 @@ def test_a_loop_is_cut_off_early(compiled, requests, monkeypatch):
         (np.zeros((2, 100), np.float32), (TRANSCRIBE,), "mono"),
         (None, (TRANSCRIBE,), "needs samples"),
         (np.zeros(100, np.float32), (), "at least one task"),
-        (np.zeros(100, np.float32), (TRANSCRIBE,) * 7, "more than the 6"),
+        (np.zeros(100, np.float32), (TRANSCRIBE,) * 7, "7 tasks of this length are more"),
     ],
 )
 def test_what_cannot_be_answered_is_refused_in_words(compiled, samples, tasks, words):
