@@ -272,6 +272,7 @@ def results(plan: JobPlan, shards: Sequence[Shard], resources: ResourcePlan, run
     translator = TranslatorSettings(
         model=plan.checkpoint.name,
         gate=settings.gate,
+        glossary=settings.glossary,
         engine=recipe.engine,
         dtype=recipe.dtype,
         deterministic=recipe.deterministic,

@@ -90,6 +90,9 @@ def translate(
         Quality | None,
         typer.Option(help="Effort spent on doubtful texts.", show_default="medium"),
     ] = None,
+    glossary: Annotated[
+        Path | None, typer.Option(metavar="FILE.csv", help="Terms and what to call them in the target language.")
+    ] = None,
     model: Annotated[str | None, typer.Option(help="Hub id, folder, URL or `embedded`; else by the hardware.")] = None,
     engine: Annotated[Engine | None, typer.Option(help="What runs the model.", show_default="auto")] = None,
     dtype: Annotated[Dtype | None, typer.Option(help="Number format of the model.", show_default="by hardware")] = None,
@@ -122,6 +125,7 @@ def translate(
         "source": source_lang,
         "out": out,
         "quality": quality and quality.value,
+        "glossary": glossary,
         "model": model,
         "engine": engine and engine.value,
         "dtype": dtype and dtype.value,
