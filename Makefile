@@ -12,7 +12,7 @@ DEMO := demo_output
 WORK := .work
 TORCH := $(shell grep '^torch==' constraints.txt)
 
-.PHONY: demo test triton-test lint embedded embedded-eval alignment archive stages overhead media-set kill-test clean help
+.PHONY: demo test triton-test lint embedded embedded-eval alignment archive stages overhead media-set kill-test sabotage clean help
 
 help:  ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/'
@@ -78,6 +78,10 @@ media-set: $(READY)  ## thirty-two generated media, one of two hours
 kill-test: $(READY)  ## kill the driver three times; nothing is lost, doubled or different
 	mkdir -p $(WORK)
 	$(BIN)/python -m tests.proofs.kill_driver --work $(WORK)/kill-test --json $(WORK)/kill-test.json
+
+sabotage: $(READY)  ## every tenth window spoilt: what the gate notices, and its false alarms
+	mkdir -p $(WORK)
+	$(BIN)/python -m ray_apps.benchmarks.sabotage --json $(WORK)/sabotage.json
 
 clean:
 	rm -rf $(VENV) $(TRITON) $(DEMO) build dist *.egg-info

@@ -242,7 +242,7 @@ class _Job:
                 report = str(error).strip().splitlines()[-1]
             if isinstance(report, MediumReport):
                 self.tally.medium(report)
-                for sentence in report.kept_edits:
+                for sentence in (*report.kept_edits, *report.lost_corrections):
                     self.feedback.warning(sentence)
             else:
                 self.feedback.warning(f"{name}: not assembled, the next run does it: {report}")

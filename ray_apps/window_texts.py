@@ -234,7 +234,8 @@ class _Translation:
     async def _contradicted(self, step: Step | None, answer: TaskResult) -> bool:
         """Whether the other way to a translation says something else; asked only of an answer that is not sure."""
         gate = self._asked.gate
-        sure = min(answer.logprob, self._transcript.logprob) >= gate.sure_logprob
+        first = self._transcript.step == FIRST  # another transcript is of another listening than the direct answer
+        sure = first and min(answer.logprob, self._transcript.logprob) >= gate.sure_logprob
         if gate.quality == "low" or sure or letters(answer.text) < gate.agreement_letters:
             return False
         others = self._direct if step == "cascade" else [other.text for other in await self._cascaded()]

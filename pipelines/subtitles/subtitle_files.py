@@ -22,6 +22,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pysubs2
+from pydantic import Field
 
 from pipelines.records import Cue, Medium, PartWindow, Record
 
@@ -53,6 +54,8 @@ class TrackFacts(Record):
     fingerprint: str = ""
     windows: tuple[PartWindow, ...] = ()
     failures: tuple[ShardFailure, ...] = ()
+    report: dict[str, Any] = Field(default_factory=dict)
+    """Counts of the whole medium, and the speech that got no text in this language."""
 
 
 def render(
@@ -127,6 +130,7 @@ def _json(cues: Sequence[Cue], medium: Medium, language: str, demo_model: bool, 
         "source_language": facts.source_language,
         "fingerprint": facts.fingerprint,
         "demo_model": demo_model,
+        "report": facts.report,
         "cues": [c.model_dump(mode="json") | {"text": c.text} for c in cues],
         "windows": [_window(w, language) for w in facts.windows],
         "failures": [f.model_dump(mode="json") for f in facts.failures],

@@ -1,13 +1,13 @@
 """Does the gate notice what goes wrong: held-out windows of which every tenth is spoilt, through the actor class.
 
-    python -m ray_apps.benchmarks.sabotage [--sentences 900] [--share 0.1] [--quality medium] [--json FILE]
+    python -m ray_apps.benchmarks.sabotage [--sentences 900] [--share 0.1] [--rounds 5] [--quality medium] [--json FILE]
 
-**Spoilt** is a window whose audio was replaced: by noise or music as loud as the speech was (``noise``), by speech in a
-language that the model does not know, as long (``language``: German, Spanish, English, Italian), or whose audio breaks
-off for 30 to 60 % of it (``cut``). It keeps the segments and the confidence that VAD gave the sound audio, as if VAD had
-been fooled. **Flagged** is a text that does not ship as accepted, or ships empty because the gate judged that nobody
-speaks. **Repaired** is a text that is accepted, and close to what was said: chrF of at least 70 with the reference. A
-sound window that is flagged is a false alarm, whether or not its text is right.
+**Spoilt** is a window whose audio was replaced: by noise or music as loud as the speech was (``noise``), by as much
+speech in a language that the model does not know (``language``: German, Spanish, English, Italian), or whose audio
+breaks off for 30 to 60 % of it (``cut``). It keeps the segments and the confidence that VAD gave the sound audio, as if
+VAD had been fooled. **Flagged** is a text that does not ship as accepted, or ships empty because the gate judged that
+nobody speaks. **Repaired** is a text that is accepted, and close to what was said: chrF of at least 70 with the
+reference. A sound window that is flagged is a false alarm, whether or not its text is right.
 
 Needs the ``dev`` extra (speech is made by espeak-ng).
 """
@@ -30,7 +30,6 @@ from b200_kernels.checkpoints import EMBEDDED
 from b200_kernels.embedded import held_out
 from b200_kernels.embedded.recipe import sounds, speech
 from b200_kernels.embedded.recipe.examples import LONGEST_WINDOW_S
-from b200_kernels.embedded.recipe.examples import Window as Spoken
 from b200_kernels.embedded.scores import chrf
 from b200_kernels.engine import SpeechEngine
 from b200_kernels.ops.vad import SileroVad
@@ -97,20 +96,24 @@ class Outcome:
         return self.flagged or self.close
 
 
-def cases(sentences: int, share: float, seed: int = 0) -> list[Case]:
-    """Held-out windows of ``sentences`` sentences; ``share`` of them are spoilt, in each way equally often."""
-    rng = random.Random(f"sabotage {seed}")
+def cases(sentences: int, share: float, rounds: int = 1) -> list[Case]:
+    """Held-out windows of ``sentences`` sentences, sound; and of each round the ``share`` of them that it spoils, in
+    each way equally often. An answer depends on its window alone, so the sound ones are asked about once.
+    """
     detector = SileroVad()
     spoken = [(window, _segments(detector, window.samples)) for window in held_out.spoken_windows(sentences)]
     heard = [(window, segments) for window, segments in spoken if segments]
-    spoilt = rng.sample(range(len(heard)), round(share * len(heard)))
-    kinds = {index: KINDS[number % len(KINDS)] for number, index in enumerate(spoilt)}
-    return [_case(rng, window, segments, kinds.get(i, SOUND)) for i, (window, segments) in enumerate(heard)]
+    found = [Case(SOUND, _window(window.samples, segments), window.fr) for window, segments in heard]
+    for number in range(rounds):
+        rng = random.Random(f"sabotage {number}")
+        for at, (window, segments) in enumerate(rng.sample(heard, round(share * len(heard)))):
+            kind = KINDS[at % len(KINDS)]
+            found.append(Case(kind, _window(spoil(rng, window.samples, kind), segments), window.fr))
+    return found
 
 
-def _case(rng: random.Random, spoken: Spoken, segments: tuple[Segment, ...], kind: str) -> Case:
-    samples = spoken.samples if kind == SOUND else spoil(rng, spoken.samples, kind)
-    return Case(kind, Window(start_s=0.0, segments=segments, samples=_pcm(samples)), spoken.fr)
+def _window(samples: np.ndarray, segments: tuple[Segment, ...]) -> Window:
+    return Window(start_s=0.0, segments=segments, samples=_pcm(samples))
 
 
 def spoil(rng: random.Random, samples: np.ndarray, kind: str) -> np.ndarray:
@@ -163,21 +166,14 @@ async def outcomes(translator: VoxtralTranslator, given: Sequence[Case]) -> list
 def figures_of(found: Sequence[Outcome]) -> dict[str, Any]:
     """Shares (0 to 1) of what was noticed, by kind and of all that was spoilt, and of false alarms."""
     bad, good = [o for o in found if o.kind != SOUND], [o for o in found if o.kind == SOUND]
+    kinds = {kind: [o for o in bad if o.kind == kind] for kind in KINDS}
     return {
         "windows": len(found),
         "spoilt": len(bad),
         "noticed": _share(o.noticed for o in bad),
         "flagged": _share(o.flagged for o in bad),
         "repaired": _share(o.close for o in bad),
-        "by_kind": {
-            kind: {
-                "windows": len(of),
-                "noticed": _share(o.noticed for o in of),
-                "repaired": _share(o.close for o in of),
-            }
-            for kind in KINDS
-            if (of := [o for o in bad if o.kind == kind])
-        },
+        "by_kind": {kind: {"windows": len(of), "noticed": _share(o.noticed for o in of)} for kind, of in kinds.items()},
         "false_alarms": _share(o.flagged for o in good),
         "sound_texts_close": _share(o.close for o in good),
         "reasons": dict(Counter(reason for o in bad for reason in o.reasons).most_common()),
@@ -190,26 +186,29 @@ def _share(values: Any) -> float:
     return round(sum(listed) / len(listed), 4) if listed else 0.0
 
 
-def measure(sentences: int, share: float, quality: Quality, engine: SpeechEngine | None = None) -> dict[str, Any]:
+def measure(
+    sentences: int, share: float, rounds: int, quality: Quality, engine: SpeechEngine | None = None
+) -> dict[str, Any]:
     """All figures, with the embedded checkpoint on the compiled engine unless an engine is given."""
     settings = TranslatorSettings(model=EMBEDDED, gate=GateSettings(quality=quality), dtype="float32")
     translator = VoxtralTranslator(settings, engine)
     try:
-        found = asyncio.run(outcomes(translator, cases(sentences, share)))
+        found = asyncio.run(outcomes(translator, cases(sentences, share, rounds)))
     finally:
         if engine is None:
             translator.engine.close()
-    return {"quality": quality, "sentences": sentences, "share": share} | figures_of(found)
+    return {"quality": quality, "sentences": sentences, "share": share, "rounds": rounds} | figures_of(found)
 
 
 def main(
     sentences: Annotated[int, typer.Option(min=10, help="held-out sentences; about a third as many windows")] = 900,
     share: Annotated[float, typer.Option(min=0.0, max=1.0, help="of windows that are spoilt")] = 0.1,
+    rounds: Annotated[int, typer.Option(min=1, help="times that other windows are spoilt")] = 5,
     quality: Annotated[str, typer.Option(help="low, medium, high or max")] = "medium",
     json_file: Annotated[Path | None, typer.Option("--json")] = None,
 ) -> None:
     """Spoil windows, and count what the gate notices."""
-    figures = measure(sentences, share, GateSettings.model_validate({"quality": quality}).quality)
+    figures = measure(sentences, share, rounds, GateSettings.model_validate({"quality": quality}).quality)
     text = json.dumps(figures, indent=2, ensure_ascii=False)
     typer.echo(text)
     if json_file:

@@ -37,6 +37,12 @@ def fake_summary(**changes):
             "speech_s": 3600.0,
             "cues": 812,
             "needs_review": 7,
+            "covered_s": 3500.0,
+            "uncovered": 3,
+            "to_review": 9,
+            "corrected": 0,
+            "retries": 20,
+            "violations": 2,
             "errors": (),
             "transient": 0,
             "wall_s": 100.0,
@@ -371,4 +377,4 @@ def test_translating_is_the_default(given, meant):
 
 
 def test_every_subcommand_is_known_to_main():
-    assert {command.callback.__name__ for command in cli.app.registered_commands} == set(cli.COMMANDS)
+    assert {command.callback.__name__.replace("_", "-") for command in cli.app.registered_commands} == set(cli.COMMANDS)
