@@ -85,10 +85,13 @@ class WindowTexts:
 
     async def _transcript(self, first: TaskResult) -> Text:
         task = Transcribe(self.source)
+        # What the first answer has, where it lost speech: who found that again has more.
+        lost = letters(first.text) if self._passes_over_speech(first) else -1
 
         async def judge(step: Step | None, answer: TaskResult) -> Judgement:
             judgement = judge_transcript(answer.text, language=self.source, **self.evidence(answer))
-            return doubted(judgement, "unheard") if self._passes_over_speech(answer) else judgement
+            unheard = self._passes_over_speech(answer) or letters(answer.text) <= lost
+            return doubted(judgement, "unheard") if unheard else judgement
 
         async def retry(step: Step) -> list[TaskResult]:
             match step:

@@ -153,6 +153,23 @@ def test_a_transcript_that_passes_over_speech_marks_what_rests_on_it() -> None:
     assert "doubtful_source" in part.targets[0].reasons
 
 
+def test_lost_speech_is_found_again_only_by_more_text() -> None:
+    def hearing(found: str):
+        def script(task, request):
+            if isinstance(task, Transcribe):
+                return found if is_piece(request) else "Yarın sabah."
+            return FRENCH
+
+        def timings(task, request):
+            times = (0.1, 1.0, 2.0) if is_piece(request) else (0.1,)
+            return tuple((".", at, at + 0.1) for at in times) if isinstance(task, Transcribe) else ()
+
+        return asked(script, heard=window((0.0, 2.5), (2.6, 5.0)), timings=timings, logprob=0.0).source
+
+    assert hearing("Yarın sabah saat dokuzda gidiyoruz.").verdict == "accepted"
+    assert hearing("Yarın").reasons == ("unheard",)
+
+
 def test_a_transcript_that_did_not_pass_is_not_translated_further() -> None:
     def script(task, request):
         assert not isinstance(task, TranslateText)
