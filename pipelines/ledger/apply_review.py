@@ -1,5 +1,6 @@
 """Corrected review files taken back: what people wrote becomes corrections, and the cues' files and tables follow.
 
+A correction that says what the cue says already is a word on it too: somebody has looked, and it is listed no more.
 All or nothing: every row is checked against the cues as they are now before anything is written. The corrections are
 kept first and the run marked as not assembled, so that after a kill any later run, or the same command, writes the
 files that are still old. It does not know how a correction finds its cue when a medium is assembled.
@@ -126,6 +127,6 @@ def _stretch(built: Built, row: Reviewed) -> Stretch:
 
 
 def _merged(kept: Sequence[Correction], new: Sequence[Correction]) -> list[Correction]:
-    """The newest word on each cue; one that gives it back what it said is no correction."""
+    """The newest word on each cue; an added cue that is taken away again leaves nothing."""
     by_cue = {(c.start_s, c.before): c for c in (*kept, *new)}
-    return [c for c in by_cue.values() if not same_text(c.before, c.after)]
+    return [c for c in by_cue.values() if c.before or c.after]

@@ -163,6 +163,14 @@ def test_a_cue_is_corrected_once_more_taken_away_and_given_back(store) -> None:
     assert verify(store).problems == ()
 
 
+def test_a_cue_that_somebody_confirms_is_listed_no_more(store) -> None:
+    said = "Merci beaucoup."
+    apply_reviews(store, {"film.csv": review(store, {said: said})})
+    assert texts(store)[2] == said
+    assert said not in store.read_bytes("film.fr.review.csv").decode()
+    assert verify(store).problems == ()
+
+
 def test_speech_without_a_cue_can_be_given_one(store) -> None:
     apply_reviews(store, {"film.csv": review(store, {"no text: empty": "Où allez-vous ?"})})
     assert texts(store)[2] == "Où allez-vous ?"
