@@ -12,7 +12,7 @@ DEMO := demo_output
 WORK := .work
 TORCH := $(shell grep '^torch==' constraints.txt)
 
-.PHONY: demo test triton-test lint embedded embedded-eval alignment archive stages overhead media-set kill-test cue-rules cue-timing clean help
+.PHONY: demo test triton-test lint embedded embedded-eval alignment archive stages overhead media-set kill-test cue-rules cue-timing sabotage clean help
 
 help:  ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/'
@@ -86,6 +86,10 @@ cue-rules: $(READY)  ## 10,000 random window texts: every cue meets its profile 
 cue-timing: $(READY)  ## how far off cues start, on speech of which the truth is known
 	mkdir -p $(WORK)
 	$(BIN)/python -m ray_apps.benchmarks.cue_timing --json $(WORK)/cue-timing.json
+
+sabotage: $(READY)  ## every tenth window spoilt: what the gate notices, and its false alarms
+	mkdir -p $(WORK)
+	$(BIN)/python -m ray_apps.benchmarks.sabotage --json $(WORK)/sabotage.json
 
 clean:
 	rm -rf $(VENV) $(TRITON) $(DEMO) build dist *.egg-info

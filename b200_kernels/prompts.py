@@ -26,20 +26,27 @@ Variant = Literal["plain", "strict"]
 """``strict`` is what a retry asks with, after the plain wording gave a text that the gate rejected."""
 
 SPEECH: dict[Variant, str] = {
-    "plain": "Translate this {source} speech into {target}. Answer with the translation only.",
+    "plain": "Translate this {source} speech into {target}. Answer with the translation only.{terms}",
     "strict": "You are a professional {source} to {target} translator. Translate all that is said, once, "
-    "and add nothing. Answer in {target} only.",
+    "and add nothing. Answer in {target} only.{terms}",
 }
 TEXT: dict[Variant, str] = {
-    "plain": "Translate this {source} text into {target}. Answer with the translation only.\n\n{text}",
+    "plain": "Translate this {source} text into {target}. Answer with the translation only.{terms}\n\n{text}",
     "strict": "You are a professional {source} to {target} translator. Translate all of this text, once, "
-    "and add nothing. Answer in {target} only.\n\n{text}",
+    "and add nothing. Answer in {target} only.{terms}\n\n{text}",
 }
+TERMS = " Use these terms: {terms}."
+"""What a glossary adds to an instruction; nothing is added without terms, so that the wording stays the usual one."""
+TERM = "{source} = {target}"
 
 BOS, EOS, INST, END_INST, PAD = 1, 2, 3, 4, 11
 AUDIO, BEGIN_AUDIO, TRANSCRIBE = 24, 25, 34
 SPEECH_PREFIX = (BOS, INST, BEGIN_AUDIO)
 """What stands before the audio, whatever the task."""
+
+
+Terms = tuple[tuple[str, str], ...]
+"""(source, target) of what a translation shall call by the name that a glossary gives it."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +63,7 @@ class Translate:
     source: str
     target: str
     variant: Variant = "plain"
+    terms: Terms = ()
 
 
 @dataclass(frozen=True)
@@ -66,6 +74,7 @@ class TranslateText:
     target: str
     text: str
     variant: Variant = "plain"
+    terms: Terms = ()
 
 
 Task = Transcribe | Translate | TranslateText
@@ -91,10 +100,15 @@ def english_name(code: str) -> str:
 
 def instruction(task: Translate | TranslateText) -> str:
     """The instruction in the user's turn. Raises ValueError for an unknown language code."""
-    names = {"source": english_name(task.source), "target": english_name(task.target)}
+    names = {"source": english_name(task.source), "target": english_name(task.target), "terms": _listed(task.terms)}
     if isinstance(task, TranslateText):
         return TEXT[task.variant].format(text=task.text, **names)
     return SPEECH[task.variant].format(**names)
+
+
+def _listed(terms: Terms) -> str:
+    pairs = "; ".join(TERM.format(source=source, target=target) for source, target in terms)
+    return TERMS.format(terms=pairs) if pairs else ""
 
 
 def prompt_ids(task: Task, tokenizer: Tokenizer, audio_tokens: int) -> list[int]:

@@ -110,11 +110,22 @@ class TokenTime(Record):
     end: float
 
 
+class Attempt(Record):
+    """One answer of the model: how it was asked for, what it said (the first 500 characters), what the gate thought."""
+
+    step: str
+    text: str
+    logprob: float
+    score: float
+    reasons: tuple[str, ...] = ()
+
+
 class Text(Record):
     """What the model said of a window in one language, after the gate.
 
     ``logprob`` is the mean log-probability of its tokens; ``score`` the gate's, 0 to 1; ``verdict`` says whether it
-    ships as it is, ships marked, or is empty because the gate judged that nobody speaks.
+    ships as it is, ships marked, or is empty because the gate judged that nobody speaks. ``attempts`` counts answers;
+    ``tried`` are all of them in order, if the first was not enough, and ``step`` is the one that ships.
     """
 
     language: str
@@ -124,6 +135,8 @@ class Text(Record):
     verdict: Literal["accepted", "needs_review", "no_speech"]
     reasons: tuple[str, ...] = ()
     attempts: int = 1
+    step: str = "first"
+    tried: tuple[Attempt, ...] = ()
     tokens: tuple[TokenTime, ...] = ()
 
 

@@ -43,3 +43,13 @@ class GateSettings(BaseModel):
         default=2.4, gt=1, description="how well only a loop compresses (Whisper's figure)"
     )
     min_logprob: float = Field(default=-1.0, lt=0, description="mean log-probability of a token (Whisper's figure)")
+    sure_logprob: float = Field(
+        default=-0.02,
+        le=0,
+        description="below this the transcript is translated too, and compared",
+    )
+    min_agreement: float = Field(
+        default=0.45, ge=0, le=1, description="overlap below which the two ways to a translation contradict each other"
+    )
+    agreement_letters: int = Field(default=12, gt=0, description="letters that it takes to judge agreement")
+    unheard_s: float = Field(default=2.0, gt=0, description="speech without any token that a transcript has lost")

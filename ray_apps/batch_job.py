@@ -248,7 +248,7 @@ class _Job:
                 report = str(error).strip().splitlines()[-1]
             if isinstance(report, MediumReport):
                 self.tally.medium(report)
-                for sentence in report.kept_edits:
+                for sentence in (*report.kept_edits, *report.lost_corrections):
                     self.feedback.warning(sentence)
             else:
                 self.feedback.warning(f"{name}: not assembled, the next run does it: {report}")
@@ -303,6 +303,7 @@ def results(plan: JobPlan, shards: Sequence[Shard], resources: ResourcePlan, run
     translator = TranslatorSettings(
         model=plan.checkpoint.name,
         gate=settings.gate,
+        glossary=settings.glossary,
         engine=recipe.engine,
         dtype=recipe.dtype,
         kv_cache=recipe.kv_cache,

@@ -1,4 +1,4 @@
-"""The command ``voxtral``: translate, verify, doctor.
+"""The command ``voxtral``: translate, verify, apply-review, doctor.
 
 Everything heavy (Ray, torch, transformers) is imported inside the commands, so that ``--help`` is instant.
 Results go to stdout, messages to stderr. Exit codes: 0 all done; 1 something failed or is left; 2 the command
@@ -20,7 +20,7 @@ from rich.console import Console
 
 from ray_apps.cli_feedback import get_feedback
 
-COMMANDS = ("translate", "verify", "doctor", "benchmark")
+COMMANDS = ("translate", "verify", "apply-review", "doctor", "benchmark")
 OUR_PACKAGES = {"ray_apps", "pipelines", "b200_kernels", "quality", "cluster"}
 """Errors of their own classes are written for the user; all others are not."""
 DONE, INCOMPLETE, USAGE, INTERRUPTED = 0, 1, 2, 130
@@ -91,6 +91,9 @@ def translate(
         Quality | None,
         typer.Option(help="Effort spent on doubtful texts.", show_default="medium"),
     ] = None,
+    glossary: Annotated[
+        Path | None, typer.Option(metavar="FILE.csv", help="Terms and what to call them in the target language.")
+    ] = None,
     model: Annotated[str | None, typer.Option(help="Hub id, folder, URL or `embedded`; else by the hardware.")] = None,
     engine: Annotated[Engine | None, typer.Option(help="What runs the model.", show_default="auto")] = None,
     dtype: Annotated[Dtype | None, typer.Option(help="Number format of the model.", show_default="by hardware")] = None,
@@ -138,6 +141,7 @@ def translate(
         "source": source_lang,
         "out": out,
         "quality": quality and quality.value,
+        "glossary": glossary,
         "model": model,
         "engine": engine and engine.value,
         "dtype": dtype and dtype.value,
@@ -165,6 +169,17 @@ def verify(
 ) -> None:
     """Compare a run's list of media with its output; exit 1 on anything lost, doubled or unaccounted for."""
     _exit_with(lambda: _verify(out, json_file), debug)
+
+
+@app.command()
+def apply_review(
+    out: Annotated[str, typer.Argument(metavar="OUT", help="Output folder of a run.")],
+    reviews: Annotated[list[Path], typer.Argument(metavar="REVIEW.csv...", help="Review files with corrections.")],
+    json_file: JsonFile = None,
+    debug: Debug = False,
+) -> None:
+    """Take corrected review files back: their cues change in every format, and all others stay."""
+    _exit_with(lambda: _apply_review(out, reviews, json_file), debug)
 
 
 @app.command()
@@ -292,6 +307,27 @@ def _verify(out: str, json_file: Path | None) -> int:
     if json_file is not None:
         write_json(as_json(verification), json_file)
     return INCOMPLETE if verification.problems else DONE
+
+
+def _apply_review(out: str, reviews: list[Path], json_file: Path | None) -> int:
+    from pipelines.archive.storage import Store
+    from pipelines.ledger.apply_review import apply_reviews
+    from ray_apps.cli_report import as_json, show_rows, write_json
+    from ray_apps.cli_settings import UsageError
+
+    _check_json_file(json_file)
+    try:
+        contents = {str(path): path.read_bytes() for path in reviews}
+    except OSError as error:
+        raise UsageError(f"{error.filename} cannot be read: {error.strerror or error}") from error
+    applied = apply_reviews(Store(out), contents)
+    for sentence in applied.notes:
+        get_feedback().warning(sentence)
+    counts = ("corrections", "media", "files")
+    show_rows([(name, str(getattr(applied, name))) for name in counts], Console())
+    if json_file is not None:
+        write_json(as_json(applied), json_file)
+    return DONE
 
 
 def _doctor(model: str | None, out: str, json_file: Path | None) -> int:

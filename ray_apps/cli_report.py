@@ -41,6 +41,11 @@ def show_summary(summary: RunSummary, console: Console) -> None:
         rows.insert(2, ("open", f"{summary.media_open}, for the next run"))
     if summary.not_opened:
         rows.insert(2, ("not opened", f"{summary.not_opened}, no media by their names"))
+    if summary.to_review:
+        rows.append(("review", f"{summary.to_review} rows in *.review.csv"))
+    if summary.uncovered:
+        left = f"{summary.uncovered} stretches, {audio_length(summary.speech_s - summary.covered_s)}"
+        rows.append(("no text", f"{left} of speech"))
     if summary.transient:
         rows.insert(2, ("to try again", f"{summary.transient} shards"))
     if summary.demo_model:

@@ -101,6 +101,10 @@ def _normalised(values: dict[str, Any]) -> dict[str, Any]:
     values["targets"] = tuple(dict.fromkeys(language_code(target) for target in targets))
     source = values.get("source")
     values["source"] = None if source in (None, "auto") else language_code(str(source))
+    if isinstance(values.get("glossary"), str | Path):
+        from ray_apps.glossary_file import read_glossary
+
+        values["glossary"] = read_glossary(Path(values["glossary"]), values["targets"])
     if "formats" in values:
         values["formats"] = _formats(_listed(values["formats"]))
     return values

@@ -28,6 +28,7 @@ from pipelines.ledger.parts import PartStore
 from pipelines.ledger.runs import RunError, load_run
 from pipelines.records import Failure, Medium, Shard
 from pipelines.speech.shards import cut_into_shards
+from quality.ladder import ladder
 from ray_apps.settings import Recipe, Settings, digest
 
 
@@ -164,7 +165,7 @@ def resolve(settings: Settings, checkpoint: Checkpoint, accelerator: Accelerator
         dtype=dtype,
         kv_cache=settings.kv_cache,
         deterministic=settings.deterministic,
-        prompts=digest([prompts.SPEECH, prompts.TEXT]),
+        prompts=digest([prompts.SPEECH, prompts.TEXT, prompts.TERMS, prompts.TERM]),
         source=settings.source,
         targets=settings.targets,
         audio_stream=settings.audio_stream,
@@ -172,6 +173,8 @@ def resolve(settings: Settings, checkpoint: Checkpoint, accelerator: Accelerator
         vad=settings.vad,
         windows=settings.windows,
         gate=settings.gate,
+        ladder=ladder(settings.gate.quality),
+        glossary=digest([term.model_dump() for term in settings.glossary]) if settings.glossary else "",
     )
 
 

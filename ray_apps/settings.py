@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from b200_kernels.engine import CacheName, DtypeName, EngineName
 from pipelines.settings import CueSettings, MediaLimits, VadSettings, WindowSettings
+from quality.glossary import Term
 from quality.settings import GateSettings
 
 
@@ -44,6 +45,7 @@ class Settings(BaseModel):
     windows: WindowSettings = WindowSettings()
     cues: CueSettings = CueSettings()
     gate: GateSettings = GateSettings()
+    glossary: tuple[Term, ...] = Field((), description="terms and what the target languages call them")
 
     @property
     def cue_settings(self) -> CueSettings:
@@ -70,6 +72,10 @@ class Recipe(BaseModel):
     vad: VadSettings
     windows: WindowSettings
     gate: GateSettings
+    ladder: tuple[str, ...]
+    """The retries of a rejected window, in order."""
+    glossary: str
+    """Digest of the glossary's terms; empty without one."""
 
     @property
     def fingerprint(self) -> str:

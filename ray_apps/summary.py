@@ -33,8 +33,19 @@ class RunSummary:
     shards_skipped: int
     audio_s: float
     speech_s: float
+    covered_s: float
+    """Of the speech, in windows that have a text in every target language."""
+    uncovered: int
+    """Stretches of speech that got no text."""
     cues: int
     needs_review: int
+    to_review: int
+    """Rows of the review files."""
+    corrected: int
+    """Cues that people put right."""
+    retries: int
+    violations: int
+    """Broken subtitle rules."""
     error_rows: int
     """Rows of the errors table, of earlier runs too."""
     not_opened: int
@@ -128,8 +139,14 @@ class Tally:
             shards_skipped=plan.shard_count - len(plan.missing),
             audio_s=self.audio_s,
             speech_s=totals.speech_s,
+            covered_s=totals.covered_s,
+            uncovered=totals.uncovered,
             cues=totals.cues,
             needs_review=totals.needs_review,
+            to_review=totals.to_review,
+            corrected=totals.corrected,
+            retries=totals.retries,
+            violations=totals.violations,
             error_rows=totals.errors,
             not_opened=totals.not_opened,
             errors=tuple(sorted({*unreadable, *failed, *left})),

@@ -10,15 +10,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
 from pipelines.archive.storage import Store
+from pipelines.ledger.corrections import Corrected, Corrections, corrected, read_corrections
+from pipelines.ledger.coverage import Stretch, speech_s, uncovered
 from pipelines.ledger.output_files import Written, write_files
 from pipelines.ledger.output_names import OutputNames
+from pipelines.ledger.review import REVIEW, render_review, review_rows
 from pipelines.ledger.runs import Run, public_url
 from pipelines.records import Cue, Medium, Part, PartWindow, Record, Text
 from pipelines.settings import CueSettings
@@ -49,6 +52,8 @@ class MediumReport(Record):
     """Speech that was found."""
     covered_s: float
     """Of that, in windows that have a text in every target language."""
+    uncovered: tuple[Stretch, ...] = ()
+    """Speech that got no text, by target language."""
     windows: int
     no_speech: int
     """Windows that the gate left empty because nobody speaks in them."""
@@ -59,6 +64,12 @@ class MediumReport(Record):
     cues: int
     violations: dict[str, int] = Field(default_factory=dict)
     """Broken subtitle rules, by rule."""
+    to_review: int = 0
+    """Cues and stretches that the review files list."""
+    corrected: int = 0
+    """Corrections by hand that were applied."""
+    lost_corrections: tuple[str, ...] = ()
+    """Sentences on corrections whose cue is not there any more; they are kept."""
     failures: tuple[ShardFailure, ...] = ()
     outputs: dict[str, dict[str, str]] = Field(default_factory=dict)
     """Path below the output folder by language and format."""
@@ -68,10 +79,10 @@ class MediumReport(Record):
 
 @dataclass(frozen=True)
 class Built:
-    """A medium assembled in memory: its report (without paths) and its cues by language."""
+    """A medium assembled in memory: its report (without paths) and its tracks by language."""
 
     report: MediumReport
-    cues: dict[str, tuple[Cue, ...]]
+    tracks: dict[str, Corrected]
     medium: Medium
     windows: tuple[PartWindow, ...]
     settings: CueSettings
@@ -83,21 +94,36 @@ class Built:
     @property
     def files(self) -> tuple[tuple[str, str], ...]:
         """(language, format) of every file that the medium has; none if it failed."""
-        return tuple((language, fmt) for language in self.languages for fmt in self.formats)
+        return tuple((language, fmt) for language in self.languages for fmt in self.formats_in(language))
 
     @property
     def languages(self) -> tuple[str, ...]:
         """Languages in which the medium has files."""
         return () if self.report.status == "failed" else self.report.languages
 
+    @property
+    def cues(self) -> dict[str, tuple[Cue, ...]]:
+        return {language: track.cues for language, track in self.tracks.items()}
+
+    def formats_in(self, language: str) -> tuple[str, ...]:
+        """The run's formats, and a review file where something wants a look."""
+        return (*self.formats, *([REVIEW] if self.review_rows(language) else []))
+
+    def review_rows(self, language: str) -> list[Cue | Stretch]:
+        stretches = [stretch for stretch in self.report.uncovered if stretch.language == language]
+        return review_rows(self.cues[language], stretches)
+
     def render(self, language: str, fmt: str) -> bytes:
         """The bytes of one of its files."""
         report = self.report
+        if fmt == REVIEW:
+            return render_review(self.review_rows(language), self.medium.id, language)
         facts = TrackFacts(
             source_language=report.source,
             fingerprint=report.fingerprint,
             windows=self.windows,
             failures=report.failures,
+            report=_told(report, language),
         )
         return render(
             fmt,
@@ -111,23 +137,33 @@ class Built:
 
 
 def build(
-    medium: Medium, parts: Sequence[Part], fingerprint: str, cue_settings: CueSettings, targets: Sequence[str]
+    medium: Medium,
+    parts: Sequence[Part],
+    fingerprint: str,
+    cue_settings: CueSettings,
+    targets: Sequence[str],
+    corrections: Corrections | None = None,
 ) -> Built:
     """Assemble a medium without writing anything.
 
     ``targets`` are the run's target languages, for a medium whose list names none of its own. A medium
     without speech, or of no length, has files without cues. One without any result (``failed``) has no files:
-    an empty file would say that nobody speaks.
+    an empty file would say that nobody speaks. ``corrections`` are people's, by language.
     """
     ordered = sorted(parts, key=lambda p: p.index)
     windows = tuple(w for p in ordered for w in p.windows)
     languages = tuple(dict.fromkeys(medium.targets or targets))
     status = _status(medium, ordered)
     length_s = medium.duration_s or None
-    cues = {
-        language: tuple(make_cues(windows, language, cue_settings, length_s)) if status != "failed" else ()
+    made = {
+        language: make_cues(windows, language, cue_settings, length_s) if status != "failed" else []
         for language in languages
     }
+    by_hand = corrections or {}
+    tracks = {
+        language: corrected(cues, by_hand.get(language, ()), language, cue_settings) for language, cues in made.items()
+    }
+    cues = {language: track.cues for language, track in tracks.items()}
     report = MediumReport(
         medium_id=medium.id,
         name=medium.name,
@@ -138,17 +174,27 @@ def build(
         languages=languages,
         demo_model=any(p.demo_model for p in ordered),
         duration_s=medium.duration_s,
-        speech_s=sum(_speech_s(w) for w in windows),
-        covered_s=sum(_speech_s(w) for w in windows if _covered(w, languages)),
+        speech_s=sum(map(speech_s, windows)),
+        covered_s=sum(speech_s(w) for w in windows if _covered(w, languages)),
+        uncovered=tuple(stretch for language in languages for stretch in uncovered(windows, language)),
         windows=len(windows),
         no_speech=sum(all(t.verdict == "no_speech" for t in w.targets or (w.source,)) for w in windows),
         needs_review=sum(t.verdict == "needs_review" for w in windows for t in _texts(w, languages)),
         retries=sum(t.attempts - 1 for w in windows for t in (w.source, *w.targets)),
         cues=sum(map(len, cues.values())),
         violations=_violations(cues, cue_settings, length_s),
+        corrected=sum(len(by_hand.get(language, ())) - len(tracks[language].unmatched) for language in languages),
+        lost_corrections=tuple(
+            f"{medium.name}: the correction at {lost.start_s:.1f} s ({language}) finds no cue any more that says "
+            f"{lost.before[:40]!r}; it is kept"
+            for language in languages
+            for lost in tracks[language].unmatched
+        ),
         failures=failures_of(medium, ordered),
     )
-    return Built(report, cues, medium, windows, cue_settings)
+    built = Built(report, tracks, medium, windows, cue_settings)
+    to_review = sum(len(built.review_rows(language)) for language in built.languages)
+    return replace(built, report=report.model_copy(update={"to_review": to_review}))
 
 
 def assemble(
@@ -168,14 +214,17 @@ def assemble(
 
     Raises:
         StoreError: if a file cannot be written.
+        DamagedCorrections: if corrections by hand cannot be read.
     """
-    built = build(medium, parts, fingerprint, cue_settings, targets)
+    by_hand = read_corrections(store, medium.id, medium.targets or targets)
+    built = build(medium, parts, fingerprint, cue_settings, targets, by_hand)
     outputs: dict[str, dict[str, str]] = {}
     written = Written()
     for language in built.languages:
-        stem = names.claim(medium, fingerprint, language, built.formats)
-        outputs[language] = {fmt: f"{stem}.{fmt}" for fmt in built.formats}
-        written += write_files(store, names, stem, built.formats, partial(built.render, language))
+        formats = built.formats_in(language)
+        stem = names.claim(medium, fingerprint, language, formats)
+        outputs[language] = {fmt: f"{stem}.{fmt}" for fmt in formats}
+        written += write_files(store, names, stem, formats, partial(built.render, language))
     return built.report.model_copy(update={"outputs": outputs, "kept_edits": written.kept_edits})
 
 
@@ -195,9 +244,10 @@ def restore(
     """
     written = Written()
     for language in built.languages:
-        stem = stems.get(language) or names.claim(built.medium, run.fingerprint, language, built.formats)
-        if not run.alike or any(f"{stem}.{fmt}" not in present for fmt in built.formats):
-            formats = [fmt for fmt in built.formats if not run.alike or f"{stem}.{fmt}" not in present]
+        wanted = built.formats_in(language)
+        stem = stems.get(language) or names.claim(built.medium, run.fingerprint, language, wanted)
+        formats = [fmt for fmt in wanted if not run.alike or f"{stem}.{fmt}" not in present]
+        if formats:
             written += write_files(store, names, stem, formats, partial(built.render, language))
     return written
 
@@ -221,8 +271,13 @@ def _source(parts: Sequence[Part]) -> str:
     return min(counts, key=lambda language: (-counts[language], language), default="")
 
 
-def _speech_s(window: PartWindow) -> float:
-    return sum(s.end - s.start for s in window.segments)
+_TOLD = {"speech_s", "covered_s", "windows", "no_speech", "needs_review", "retries", "cues", "violations", "corrected"}
+
+
+def _told(report: MediumReport, language: str) -> dict[str, Any]:
+    """What the JSON file of one language says of its medium."""
+    stretches = [s.model_dump(mode="json", exclude={"language"}) for s in report.uncovered if s.language == language]
+    return report.model_dump(mode="json", include=_TOLD) | {"uncovered": stretches}
 
 
 def _texts(window: PartWindow, languages: Sequence[str]) -> list[Text]:

@@ -114,6 +114,13 @@ def mark_assembled(store: Store, run: Run) -> Run:
     return marked
 
 
+def mark_unassembled(store: Store, run: Run) -> Run:
+    """Note that some files of finished media are not as they should be; tables write those anew."""
+    marked = run.model_copy(update={"assembled": None})
+    _save_record(store, marked)
+    return marked
+
+
 def load_run(store: Store, fingerprint: str | None = None) -> Run:
     """The newest run of an output folder, or the newest of one fingerprint.
 

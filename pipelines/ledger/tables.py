@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -26,6 +26,7 @@ from pydantic import BaseModel
 
 from pipelines.archive.storage import Store
 from pipelines.ledger.assemble import Built, build, restore
+from pipelines.ledger.corrections import corrected_media, read_corrections
 from pipelines.ledger.output_files import Written
 from pipelines.ledger.output_names import OutputNames, claimed_paths
 from pipelines.ledger.parts import Collected, PartStore, read_ahead
@@ -74,8 +75,11 @@ SCHEMAS: dict[TableName, pa.Schema] = {
             ("no_speech", pa.int32()),
             ("speech_s", pa.float64()),
             ("covered_s", pa.float64()),
+            ("uncovered", pa.int32()),
             ("cues", pa.int32()),
             ("needs_review", pa.int32()),
+            ("to_review", pa.int32()),
+            ("corrected", pa.int32()),
             ("retries", pa.int32()),
             ("violations", pa.int32()),
             ("violations_by_rule", pa.string()),
@@ -115,8 +119,13 @@ class Totals(Record):
     duration_s: float = 0.0
     speech_s: float = 0.0
     covered_s: float = 0.0
+    uncovered: int = 0
+    """Stretches of speech that got no text."""
     cues: int = 0
     needs_review: int = 0
+    to_review: int = 0
+    """Rows of the review files."""
+    corrected: int = 0
     retries: int = 0
     violations: int = 0
     errors: int = 0
@@ -127,6 +136,8 @@ class Totals(Record):
     """Subtitle files that were written again: they were gone, or other cue settings had made them."""
     kept_edits: tuple[str, ...] = ()
     """Sentences on files that had been changed by hand: they were kept aside before they were written anew."""
+    lost_corrections: tuple[str, ...] = ()
+    """Sentences on corrections by hand whose cue is not there any more; they are kept."""
     damaged: tuple[str, ...] = ()
     """Sentences on ledger files that could not be read; their shards are open now."""
 
@@ -153,6 +164,8 @@ class Reader:
         self.parts = PartStore(store, run.fingerprint)
         self._open_failures = open_failures or {}
         self._attempts = self.parts.all_attempts()
+        self._store = store
+        self._corrected = corrected_media(store)
 
     def __iter__(self) -> Iterator[MediumState]:
         for _, state in read_ahead(self.read, self.run.rows, _AT_ONCE):
@@ -166,7 +179,7 @@ class Reader:
         missing = tuple(index for index in range(row.shards) if index not in have)
         built = None
         if not missing:
-            built = build(row.medium, collected.parts, self.run.fingerprint, self.run.cues, self.run.targets)
+            built = self._built(row.medium, collected.parts)
         stems = self._stems(row.medium, built)
         tables: dict[TableName, list[TableRow]] = {
             "cues": _cue_rows(row.medium, built) if built else [],
@@ -174,6 +187,11 @@ class Reader:
             "errors": list(self._error_rows(row, collected.parts, missing)),
         }
         return MediumState(row, collected, missing, built, stems, tables)
+
+    def _built(self, medium: Medium, parts: Sequence[Part]) -> Built:
+        languages = medium.targets or self.run.targets
+        by_hand = read_corrections(self._store, medium.id, languages) if medium.id in self._corrected else {}
+        return build(medium, parts, self.run.fingerprint, self.run.cues, self.run.targets, by_hand)
 
     def _media_row(
         self, row: ManifestRow, shards_done: int, built: Built | None, stems: Mapping[str, str | None]
@@ -199,8 +217,11 @@ class Reader:
             "no_speech": report.no_speech if report else 0,
             "speech_s": report.speech_s if report else 0.0,
             "covered_s": report.covered_s if report else 0.0,
+            "uncovered": len(report.uncovered) if report else 0,
             "cues": report.cues if report else 0,
             "needs_review": report.needs_review if report else 0,
+            "to_review": report.to_review if report else 0,
+            "corrected": report.corrected if report else 0,
             "retries": report.retries if report else 0,
             "violations": sum(report.violations.values()) if report else 0,
             "violations_by_rule": json.dumps(report.violations if report else {}),
@@ -326,7 +347,7 @@ def _cue_rows(medium: Medium, built: Built) -> list[TableRow]:
 def _add(totals: Totals, state: MediumState, restored: Written, damaged: tuple[str, ...]) -> Totals:
     row = state.tables["media"][0]
     summed = ("duration_s", "speech_s", "covered_s", "shards", "shards_done")
-    counted = ("cues", "needs_review", "retries", "violations")
+    counted = ("uncovered", "cues", "needs_review", "to_review", "corrected", "retries", "violations")
     changed = {name: getattr(totals, name) + row[name] for name in (*summed, *counted)}
     changed[row["status"]] = getattr(totals, row["status"]) + 1
     return totals.model_copy(
@@ -338,6 +359,7 @@ def _add(totals: Totals, state: MediumState, restored: Written, damaged: tuple[s
             "demo_model": totals.demo_model or row["demo_model"],
             "restored": totals.restored + restored.count,
             "kept_edits": totals.kept_edits + restored.kept_edits,
+            "lost_corrections": totals.lost_corrections + (state.built.report.lost_corrections if state.built else ()),
             "damaged": totals.damaged + damaged,
         }
     )

@@ -20,13 +20,14 @@ from pipelines.archive.storage import Store
 from pipelines.ledger.output_files import digest
 from pipelines.ledger.output_names import NAMES, claimant, claimed_paths, fold
 from pipelines.ledger.parts import ROOT
+from pipelines.ledger.review import REVIEW
 from pipelines.ledger.runs import Run, RunError, load_run
 from pipelines.ledger.table_check import TableCheck
 from pipelines.ledger.tables import SCHEMAS, MediumState, Reader, TableName, TableRow
 from pipelines.records import Medium, Record
 from pipelines.subtitles.subtitle_files import FORMATS, count_cues
 
-_OUTPUT = re.compile(rf"\.({'|'.join(FORMATS)})$")
+_OUTPUT = re.compile(rf"\.({'|'.join([*FORMATS, re.escape(REVIEW)])})$")
 _DELETE = "delete it and run the same command again, it is written anew"
 _SUFFIXED = re.compile(r"\.[0-9a-f]{8}\.[A-Za-z0-9-]+$")
 
@@ -49,7 +50,7 @@ class Verification(Record):
     edited: int = 0
     """Subtitle files that were changed by hand since they were written."""
     notes: tuple[str, ...] = ()
-    """Sentences on those, with their paths."""
+    """Sentences on those, with their paths, and on corrections whose cue is not there any more."""
     cues: int = 0
 
 
@@ -73,7 +74,7 @@ class _Check:
         self.problems: list[str] = []
         self.tables: dict[TableName, TableCheck] = {name: TableCheck(name) for name in SCHEMAS}
         self.notes: list[str] = []
-        self.files = 0
+        self.files = self.edited = 0
         self.held: set[str] = set()
         """Names that media hold, folded: their claims are sound."""
 
@@ -96,7 +97,7 @@ class _Check:
         return Verification(
             problems=tuple(self.problems),
             notes=tuple(self.notes),
-            edited=len(self.notes),
+            edited=self.edited,
             fingerprint=self.run.fingerprint,
             files=self.files,
             **counts,
@@ -128,6 +129,7 @@ class _Check:
     def _files(self, state: MediumState) -> None:
         medium, built = state.row.medium, state.built
         assert built is not None
+        self.notes += built.report.lost_corrections
         for language, stem in state.stems.items():
             if stem is None:
                 self.problems.append(
@@ -135,7 +137,7 @@ class _Check:
                 )
                 continue
             self.held.add(fold(stem))
-            for fmt in built.formats:
+            for fmt in built.formats_in(language):
                 self._file(stem, fmt, built.render(language, fmt))
 
     def _file(self, stem: str, fmt: str, expected: bytes) -> None:
@@ -148,9 +150,9 @@ class _Check:
         if data == expected:
             self.files += 1
             return
-        want = count_cues(fmt, expected)
+        want = _count(fmt, expected)
         try:
-            have = count_cues(fmt, data)
+            have = _count(fmt, data)
         except (ValueError, ArithmeticError) as error:
             self._say(path, f"cannot be read as {fmt} ({error}); the ledger gives {want} cues: {_DELETE}")
             return
@@ -163,6 +165,7 @@ class _Check:
         elif digest(data) in ours:
             self._say(path, f"{difference}: it is of other subtitle settings or an older run; {_DELETE}")
         else:
+            self.edited += 1
             self.notes.append(f"{self.store.url_of(path)} was changed by hand: it {difference}")
 
     def _unlisted(self, finished: Iterable[str], done: dict[str, set[int]]) -> None:
@@ -228,6 +231,11 @@ class _Check:
         owner = summary.get("fingerprint") if isinstance(summary, dict) else None
         if owner != self.run.fingerprint:
             self._say("summary.json", f"is of run {owner}, not of {self.run.fingerprint}: run again")
+
+
+def _count(fmt: str, data: bytes) -> int:
+    """Cues of a file; a review file, which people edit as they like, counts as one. Raises ValueError."""
+    return 1 if fmt == REVIEW else count_cues(fmt, data)
 
 
 def _languages(medium: Medium, run: Run) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pysubs2
+from pydantic import Field
 
 from pipelines.records import Cue, Medium, PartWindow, Record
 from pipelines.subtitles import imsc, substation
@@ -48,6 +49,8 @@ class TrackFacts(Record):
     fingerprint: str = ""
     windows: tuple[PartWindow, ...] = ()
     failures: tuple[ShardFailure, ...] = ()
+    report: dict[str, Any] = Field(default_factory=dict)
+    """Counts of the whole medium, and the speech that got no text in this language."""
 
 
 def render(
@@ -134,6 +137,7 @@ def _json(cues: Sequence[Cue], medium: Medium, language: str, demo_model: bool, 
         "source_language": facts.source_language,
         "fingerprint": facts.fingerprint,
         "demo_model": demo_model,
+        "report": facts.report,
         "cues": [_cue(c) for c in cues],
         "windows": [_window(w, language) for w in facts.windows],
         "failures": [f.model_dump(mode="json") for f in facts.failures],

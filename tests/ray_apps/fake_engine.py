@@ -14,13 +14,23 @@ from b200_kernels.engine import (
 from b200_kernels.prompts import Task
 
 Script = Callable[[Task, SpeechRequest], str]
+Timings = Callable[[Task, SpeechRequest], tuple[tuple[str, float, float], ...]]
 
 
 class FakeEngine:
     """Answers every task with ``script(task, request)``; keeps the requests that it was given."""
 
-    def __init__(self, script: Script, languages: frozenset[str] = frozenset({"tr"}), demo_model: bool = True) -> None:
+    def __init__(
+        self,
+        script: Script,
+        languages: frozenset[str] = frozenset({"tr"}),
+        demo_model: bool = True,
+        logprob: float = -0.01,
+        timings: Timings | None = None,
+    ) -> None:
         self.script = script
+        self.logprob = logprob
+        self.timings = timings or (lambda task, request: ())
         self.requests: list[SpeechRequest] = []
         self.capabilities = EngineCapabilities(
             languages=languages,
@@ -36,7 +46,14 @@ class FakeEngine:
         self.requests.append(request)
         return SpeechResult(
             tuple(
-                TaskResult(task, self.script(task, request), tokens=(5,), logprob=-0.1, finish_reason="stop")
+                TaskResult(
+                    task,
+                    self.script(task, request),
+                    tokens=(5,),
+                    logprob=self.logprob,
+                    finish_reason="stop",
+                    timings=self.timings(task, request),
+                )
                 for task in request.tasks
             )
         )

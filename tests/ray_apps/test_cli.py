@@ -37,6 +37,12 @@ def fake_summary(**changes):
             "speech_s": 3600.0,
             "cues": 812,
             "needs_review": 7,
+            "covered_s": 3500.0,
+            "uncovered": 3,
+            "to_review": 9,
+            "corrected": 0,
+            "retries": 20,
+            "violations": 2,
             "errors": (),
             "transient": 0,
             "wall_s": 100.0,
@@ -371,4 +377,44 @@ def test_translating_is_the_default(given, meant):
 
 
 def test_every_subcommand_is_known_to_main():
-    assert {command.callback.__name__ for command in cli.app.registered_commands} == set(cli.COMMANDS)
+    assert {command.callback.__name__.replace("_", "-") for command in cli.app.registered_commands} == set(cli.COMMANDS)
+
+
+def test_a_review_file_is_applied_and_what_is_wrong_with_it_is_told(run, monkeypatch, tmp_path):
+    from pipelines.ledger import apply_review
+    from pipelines.ledger.review import ReviewError
+
+    path = tmp_path / "film.fr.review.csv"
+    path.write_bytes(b"x")
+    given = {}
+
+    def fake(store, reviews):
+        given.update(reviews)
+        return apply_review.Applied(corrections=2, media=1, files=4, notes=("film.fr.srt was changed by hand",))
+
+    monkeypatch.setattr(apply_review, "apply_reviews", fake)
+    result = run("apply-review", str(tmp_path), str(path))
+    assert (result.exit_code, given) == (0, {str(path): b"x"})
+    assert "corrections  2" in result.stdout
+    assert "changed by hand" in result.stderr
+
+    def refused(store, reviews):
+        raise ReviewError("film.csv, line 3: 'x' is no cue's number")
+
+    monkeypatch.setattr(apply_review, "apply_reviews", refused)
+    result = run("apply-review", str(tmp_path), str(path))
+    assert (result.exit_code, result.stderr) == (2, "error: film.csv, line 3: 'x' is no cue's number\n")
+    result = run("apply-review", str(tmp_path), str(tmp_path / "none.csv"))
+    assert result.exit_code == 2
+    assert "none.csv cannot be read" in result.stderr
+
+
+def test_a_glossary_becomes_terms(run, job, tmp_path):
+    path = tmp_path / "terms.csv"
+    path.write_text("köprü,pont\n", encoding="utf-8")
+    assert run(*ASK, "--glossary", str(path)).exit_code == 0
+    assert [(t.source, t.target, t.language) for t in job.settings.glossary] == [("köprü", "pont", "fr")]
+    path.write_text("köprü\n", encoding="utf-8")
+    result = run(*ASK, "--glossary", str(path))
+    assert result.exit_code == 2
+    assert "terms.csv, line 1" in result.stderr

@@ -6,6 +6,7 @@ import pytest
 
 from b200_kernels.checkpoints import open_checkpoint
 from pipelines.settings import CueSettings, VadSettings, WindowSettings
+from quality.glossary import Term
 from quality.settings import GateSettings
 from ray_apps.plan import Accelerator, resolve
 from ray_apps.settings import Settings
@@ -28,6 +29,7 @@ def fingerprint(settings: Settings, accelerator: Accelerator = CPU) -> str:
         {"windows": WindowSettings(shard_s=300.0)},
         {"windows": WindowSettings(window_s=10.0)},
         {"gate": GateSettings(quality="max")},
+        {"glossary": (Term(source="köprü", target="pont", language="fr"),)},
     ],
 )
 def test_what_changes_the_text_is_other_work(change):

@@ -82,7 +82,8 @@ def test_the_cascade_translates_the_transcript_without_listening_again():
 
     actor, engine = translator(script, quality="high")
     text = asyncio.run(actor.translate([window()], "tr", ("fr",), "m/00000")).windows[0].targets[0]
-    assert (text.text, text.attempts) == (FRENCH, 3)
+    assert (text.text, text.step) == (FRENCH, "cascade")
+    assert [attempt.step for attempt in text.tried] == ["first", "strict", "pieces", "cascade"]
     assert engine.requests[-1].samples is None
     assert engine.requests[-1].tasks == (TranslateText("tr", "fr", TURKISH),)
 

@@ -243,7 +243,7 @@ SPECS = (
     ),
     _head(16),
     _head(32),
-    _head(32, "fp32"),
+    _head(16, "fp32"),
     Spec(
         "greedy_head join",
         f"{_OPS}.greedy_head.triton_kernel:join_kernel",

@@ -88,7 +88,10 @@ def test_every_medium_of_the_manifest_has_one_row(store):
         ("d.txt", "failed", 0, 0),
         ("e.wav", "open", 0, 0),
     ]
-    assert rows[0]["outputs"] == [f"a.{lang}.{fmt}" for lang in ("fr", "en") for fmt in ("srt", "vtt", "json")]
+    formats = ("srt", "vtt", "json", "review.csv")
+    assert rows[0]["outputs"] == [f"a.{lang}.{fmt}" for lang in ("fr", "en") for fmt in formats][:3] + [
+        f"a.en.{fmt}" for fmt in formats
+    ]
     assert (rows[0]["cues"], rows[0]["needs_review"], rows[0]["speech_s"]) == (4, 2, 8.0)
     assert rows[2]["outputs"] == []
 
