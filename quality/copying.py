@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import re
 
+from quality.alphabet import foreign_words
 from quality.text import plain, words
 
 MIN_WORDS = 3
 """Fewer words prove nothing: names, "OK", "taksi"."""
+FEW, SEVERAL = 0.2, 3
+"""Share of copied words, and number of foreign ones, that foreign letters need beside them or alone: a word like
+"rakı" may rightly stay.
+"""
 LONGEST = 400
 """Words that are compared in a row; a window of speech has far fewer."""
 _INSIDE = re.compile(r"(?<=[\w,;:'’-] )\w[\w'’]*")
@@ -55,3 +60,26 @@ def is_copy(source: str, target: str, *, source_lang: str | None, target_lang: s
     """Whether the target is the source, word for word (at least three words)."""
     own, other = words(source), words(target)
     return source_lang != target_lang and len(own) >= MIN_WORDS and own == other
+
+
+def is_untranslated(
+    source: str,
+    target: str,
+    *,
+    source_lang: str | None,
+    target_lang: str | None,
+    most_share: float = 0.5,
+    longest_run: int = 3,
+) -> bool:
+    """Whether source text stands in the target: all of it, most of its words, several in a row, or fewer of them
+    together with letters that the target's language does not write.
+    """
+    if source_lang == target_lang:
+        return False
+    pair = {"source_lang": source_lang, "target_lang": target_lang}
+    if is_copy(source, target, **pair):
+        return True
+    share, foreign = copied_share(source, target, **pair), foreign_words(target, target_lang)
+    if share > most_share or (foreign and (share > FEW or foreign * 4 >= len(words(target)))) or foreign >= SEVERAL:
+        return True
+    return copied_run(source, target, **pair) >= longest_run

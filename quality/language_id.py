@@ -16,6 +16,8 @@ SURE_LETTERS = 60
 """From this many letters on the identifier's own probability stands; below, confidence shrinks with the
 text.
 """
+PART_LETTERS = 10
+"""Letters that a text, or half of it, must have to be judged between two languages alone."""
 NO_LANGUAGE = "zxx"
 """What the identifier calls text in no language."""
 _SAMPLE = 2000
@@ -58,3 +60,16 @@ def identify(texts: Sequence[str], candidates: Sequence[str] | None = None) -> t
     if code == NO_LANGUAGE:
         return "und", 0.0
     return code, ranked[code] * min(1.0, letters(pooled) / SURE_LETTERS)
+
+
+def foreign_part(text: str, language: str, other: str) -> float:
+    """The highest probability that the text, or either half of its words, is in ``other`` rather than ``language``.
+
+    0.0 where none of them has :data:`PART_LETTERS` letters, or a language is not known.
+    """
+    said = plain(text)[:_SAMPLE].split()
+    halves = (" ".join(said[: len(said) // 2]), " ".join(said[len(said) // 2 :]))
+    usable = [part for part in (text, *halves) if letters(part) >= PART_LETTERS]
+    if not {language, other} <= known_languages() or language == other:
+        return 0.0
+    return max((probabilities(half, (language, other)).get(other, 0.0) for half in usable), default=0.0)
