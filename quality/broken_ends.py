@@ -23,8 +23,10 @@ class ClosedClasses:
     prepositions: frozenset[str]
     openers: frozenset[str]
     """Conjunctions and pronouns that need a clause after them."""
-    not_after_determiner: frozenset[str] = frozenset()
-    not_after_preposition: frozenset[str] = frozenset()
+    not_after_determiner: frozenset[str]
+    not_after_preposition: frozenset[str]
+    not_last: frozenset[str]
+    """Further words with which a text without a final mark does not end."""
 
 
 def _set(words: str) -> frozenset[str]:
@@ -43,6 +45,11 @@ CLASSES: Mapping[str, ClosedClasses] = {
             "sur par avec sans chez vers entre mais que qu' qui dont lorsque car il ils je j' tu est sont . , ; : ! ? …"
         ),
         not_after_preposition=_set("mais car est sont il ils je j' tu du aux . ; ! …"),
+        not_last=_set(
+            "un une ce leur leurs son est sont a ont été être était très comme afin peut peuvent doit doivent pouvez "
+            "devez souhaitez voulez ainsi lors selon elle elles vous nous si aussi cela quel quelle quels quelles tout "
+            "toute tous toutes chaque plusieurs quelques"
+        ),
     ),
     "en": ClosedClasses(
         determiners=_set("the a an my your our their every"),
@@ -52,6 +59,7 @@ CLASSES: Mapping[str, ClosedClasses] = {
             "the a an my your our their of from with into at but because if is are he she they we . , ; : ! ? …"
         ),
         not_after_preposition=_set("of but is are he she they we"),
+        not_last=_set("is are was were be been has have very as can must should will would if each every some several"),
     ),
 }
 
@@ -70,4 +78,4 @@ def broken_places(text: str, language: str | None) -> int:
             count += following in known.not_after_preposition
         elif token in known.openers:
             count += following in ".;!…"
-    return count
+    return count + (bool(tokens) and tokens[-1] in known.not_last)

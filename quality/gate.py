@@ -40,6 +40,11 @@ LOOPED_WORDS, LOOPED_TIMES = 8, 4
 own.
 """
 
+LOOPED_EXCESS = 3
+"""Four words in a row that come this much more often than any in the source are a loop; French says "de la ligne de" a
+few times without being one.
+"""
+
 
 @dataclass(frozen=True)
 class Judgement:
@@ -209,7 +214,7 @@ def _loops(text: str, source_text: str, language: str | None, source_lang: str |
     return (
         run
         or (letters(source_text) > 0 and repeated_phrase(source_text, text, **pair))
-        or top_ngram_excess(source_text, text, **pair) >= 2
+        or top_ngram_excess(source_text, text, **pair) >= LOOPED_EXCESS
         or unique_ratio(text, language) < min(0.5, unique_ratio(source_text, source_lang))
         or compression_ratio(text) > max(settings.compression_ratio, 1.2 * compression_ratio(source_text))
         or (has_character_loop(text) and not has_character_loop(source_text))

@@ -6,6 +6,7 @@ One short cue says little (numbers, names, "OK"): callers pool texts. Languages 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from functools import lru_cache
 
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
@@ -16,7 +17,7 @@ SURE_LETTERS = 60
 """From this many letters on the identifier's own probability stands; below, confidence shrinks with the
 text.
 """
-PART_LETTERS = 10
+PART_LETTERS = 12
 """Letters that a text, or half of it, must have to be judged between two languages alone."""
 NO_LANGUAGE = "zxx"
 """What the identifier calls text in no language."""
@@ -27,14 +28,15 @@ _SAMPLE = 2000
 @lru_cache(maxsize=1)
 def known_languages() -> frozenset[str]:
     """The codes that the identifier can tell apart."""
-    return frozenset(LanguageIdentifier.from_model_file(MODEL_FILE).labels)
+    return frozenset(_identifier(frozenset()).labels)
 
 
 @lru_cache(maxsize=64)
 def _identifier(candidates: frozenset[str]) -> LanguageIdentifier:
-    identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
-    if candidates:
-        identifier.set_languages(sorted(candidates))
+    if not candidates:
+        return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+    identifier = copy(_identifier(frozenset()))  # the model is large and slow to load: all share it
+    identifier.set_languages(sorted(candidates))
     return identifier
 
 

@@ -69,6 +69,7 @@ ENGLISH = NumberWords(
     | _numbered("thirteen fourteen fifteen sixteen seventeen eighteen nineteen", range(13, 20))
     | _numbered("twenty thirty forty fifty sixty seventy eighty ninety", range(20, 100, 10))
     | _numbered("hundred thousand million billion", (100, 1000, 10**6, 10**9))
+    | _numbered("first second", (1, 2))
     | _numbered("third fif eigh nin twelf twentie thirtie fortie fiftie", (3, 5, 8, 9, 12, 20, 30, 40, 50)),
     vague=_numbered("one once first second seconds twice both pair couple double", (1, 1, 1, 2, 2, 2, 2, 2, 2, 2))
     | _numbered("half quarter dozen noon midnight zero third", (2, 4, 12, 12, 0, 0, 3)),

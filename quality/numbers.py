@@ -15,13 +15,15 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from quality.number_words import LANGUAGES, SCALES, NumberWords
-from quality.text import plain, words
+from quality.text import fold, plain
 
 _FIGURES = re.compile(
     r"(?P<figures>\d{1,3}(?:[ \u00a0\u202f.,'’]\d{3})+(?!\d)(?:[.,]\d+)?|\d+(?:[.,:/-]\d+)*)"
     r"(?=(?:[ \u00a0\u202f](?P<unit>[^\W\d_]{3,9}))?)"
 )
 _CLOCK = re.compile(r"\d ?h\b|\bheures?\b|\bsaat|\bo'clock\b|\b[ap]\.?m\b|\d:\d\d", re.IGNORECASE)
+_TOKEN = re.compile(r"[^\W_]+(?:'[^\W_]+)*|[^\w\s'-]")
+"""A word, or a mark, which ends a number; a hyphen does not ("vingt-deux")."""
 _LONGEST = 10_000
 """Characters that are looked at; a window of speech has far fewer."""
 
@@ -57,7 +59,7 @@ def mentions(text: str, language: str | None) -> list[Mention]:
     if known is None:
         return [_in_figures(match["figures"]) for match in _FIGURES.finditer(visible)]
     found = [_in_figures(match["figures"], _scale(match["unit"], known)) for match in _FIGURES.finditer(visible)]
-    return found + list(_in_words(words(visible, language), known))
+    return found + list(_in_words(_TOKEN.findall(fold(visible, language)), known))
 
 
 def check_numbers(source: str, target: str, *, source_lang: str | None, target_lang: str | None) -> NumberCheck:

@@ -13,7 +13,7 @@ from dataclasses import astuple, dataclass
 
 from quality.broken_ends import broken_places
 from quality.density import length_z
-from quality.punctuation import ends_open, lost_clause_marks, lost_sentence_ends
+from quality.punctuation import ends_open, lost_clause_marks, lost_sentence_ends, starts_open
 from quality.text import letters, words
 
 
@@ -21,13 +21,14 @@ from quality.text import letters, words
 class Weights:
     """Of the signs, in log odds."""
 
-    bias: float = 1.08
-    length_z: float = -1.38
-    log_letters: float = -0.85
+    bias: float = 0.90
+    length_z: float = -1.36
+    log_letters: float = -0.84
     ends_open: float = 2.03
-    sentence_ends: float = 1.02
-    clause_marks: float = 0.52
-    broken: float = 2.04
+    starts_open: float = 2.03
+    sentence_ends: float = 1.03
+    clause_marks: float = 0.51
+    broken: float = 2.10
 
 
 WEIGHTS = Weights()
@@ -43,6 +44,7 @@ def signs(source: str, target: str, source_lang: str | None, target_lang: str | 
         max(-_LIMIT, min(_LIMIT, z)),
         math.log(max(1, letters(source))),
         float(ends_open(source, target)),
+        float(starts_open(source, target)),
         float(min(2, lost_sentence_ends(source, target))),
         float(min(3, lost_clause_marks(source, target))),
         float(min(2, broken_places(target, target_lang))),

@@ -12,6 +12,8 @@ from quality.text import plain
 _FINAL = re.compile(r"([.!?…。！？؟:])[\s\"'»”’)\]]*$")
 _OPENING, _CLOSING = "([{«“", ")]}»”"
 _SENTENCE_END = re.compile(r"[.!?…。！？؟]+(?=[\s\"'»”’)\]]|$)")
+_FIRST_LETTER = re.compile(r"[^\W\d_]")
+_HEAD = 200
 _CLAUSE = re.compile(r"[,;:–—]|(?<=\s)-(?=\s)")
 
 
@@ -24,6 +26,12 @@ def lost_sentence_ends(source: str, target: str) -> int:
 def ends_open(source: str, target: str) -> bool:
     """Whether the source ends with a final mark and the target in the middle of something."""
     return bool(_FINAL.search(plain(source).rstrip())) and not _FINAL.search(plain(target).rstrip())
+
+
+def starts_open(source: str, target: str) -> bool:
+    """Whether the source begins with a capital and the target with a small letter: its head may be gone."""
+    first, other = (_FIRST_LETTER.search(plain(text)[:_HEAD]) for text in (source, target))
+    return first is not None and other is not None and first[0].isupper() and other[0].islower()
 
 
 def lost_clause_marks(source: str, target: str) -> int:

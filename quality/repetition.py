@@ -18,7 +18,7 @@ MIN_NGRAMS = 8
 """Of fewer, some may well be said twice ("non, non, non, non")."""
 ZLIB_MIN_BYTES = 120
 """Shorter texts do not compress enough to tell."""
-_CLAUSE_END = re.compile("[.:;!?…]")
+_CLAUSE_END = re.compile(r"[.:;!?…]|\s[-–—]\s")
 _LONGEST = 10_000
 _CHARACTER_LOOP = re.compile(r"([^\W\d_]{1,4}?)\1{7,}|([^\w\s])\2{11,}")
 _SPACED_LETTERS = re.compile(r"\b(\w)(?:[\s,.\-]+\1\b){7,}")

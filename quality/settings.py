@@ -34,10 +34,10 @@ class GateSettings(BaseModel):
         default=0.5, gt=0, lt=1, description="probability at which another language is believed"
     )
     untranslated_probability: float = Field(
-        default=0.8, gt=0, lt=1, description="the same for half of a text, between source and target language alone"
+        default=0.9, gt=0, lt=1, description="the same for half of a text, between source and target language alone"
     )
     length_z: float = Field(default=3.2, gt=0, description="deviations from the expected length of a translation")
-    omission: float = Field(default=2.4, description="log odds at which something is believed to be left out")
+    omission: float = Field(default=2.5, description="log odds at which something is believed to be left out")
     similarity: float = Field(
         default=0.2, ge=-1, le=1, description="cosine of meaning, where measured, below which a text is another one"
     )

@@ -231,3 +231,5 @@ def corruptions(pairs: Sequence[Pair]) -> dict[str, Corruption]:
 
 BLIND_SPOTS = frozenset({"negation removed", "wrong gender", "opposite sense"})
 """What nothing here can see; reported, not demanded."""
+RARE = frozenset({"changed number", "negation removed", "opposite sense"})
+"""What few pairs have room for: all of the half are taken."""

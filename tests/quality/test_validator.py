@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quality.markers import turkish_markers_in
-from quality.validator import TranslationQualityValidator, numbers_kept
+from quality.numbers import numbers_kept
+from quality.validator import TranslationQualityValidator
 
 TR = "Yarın sabah saat dokuzda Ankara'ya gidiyoruz."
 FR = "Nous allons à Ankara\ndemain matin à neuf heures."
