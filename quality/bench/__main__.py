@@ -27,6 +27,9 @@ def main() -> int:
         sys.stderr.write(f"{error}\n")
         return 2
     calibration = [pair for pair in pairs if not pair.held_out]
+    if not calibration:
+        sys.stderr.write("no pair belongs to the calibration half\n")
+        return 2
     if options.fit:
         sys.stdout.write(f"weights of quality.omission: {fit_omission(calibration)}\n")
         return 0

@@ -130,21 +130,21 @@ def measure(
     rng = random.Random(20)
     items_of = _Meaning().items if similar else _plain_items
     every = items_of([(pair, pair.target) for pair in held_out])
-    clean = _counted(every)
     judges = _baselines(similar)
     fitted = _counted(items_of([(pair, pair.target) for pair in calibration]))
     limits = {
         name: float(np.quantile([one(item) for item in fitted], 1 - FALSE_ALARMS)) for name, one in judges.items()
     }
-    suspicion = {name: [one(item) for item in clean] for name, one in judges.items()}
-    verdicts = [judge(item, settings) for item in clean]
+    alone = [judge(item, settings) for item in every]
+    clean, verdicts = _counted(every), _counted_verdicts(every, alone)
     with_similarity = [judge(item, settings, similar=True) for item in clean] if similar else verdicts
+    suspicion = {name: [one(item) for item in clean] for name, one in judges.items()}
     report = Report(
         pairs=len(clean),
-        false_alarms=_share(not v.accepted for v in verdicts),
-        false_alarms_any_length=_share(not judge(item, settings).accepted for item in every),
-        false_alarms_with_similarity=_share(not v.accepted for v in with_similarity) if similar else None,
-        false_alarms_by_length=_by_length(every, settings),
+        false_alarms=_rejected(verdicts),
+        false_alarms_any_length=_rejected(alone),
+        false_alarms_with_similarity=_rejected(with_similarity) if similar else None,
+        false_alarms_by_length=_by_length(every, alone),
         reasons={
             reason: _share(reason in v.reasons for v in with_similarity)
             for reason in sorted({reason for v in with_similarity for reason in v.reasons})
@@ -157,28 +157,36 @@ def measure(
             (pair, corrupt(pair, random.Random(f"{name}/{pair.source}"))) for pair in _enough(name, chosen, held_out)
         ]
         some = items_of([(pair, text) for pair, text in changed if text is not None])
-        items = _counted(some)
-        found = [judge(item, settings) for item in items]
+        all_found = [judge(item, settings) for item in some]
+        items, found = _counted(some), _counted_verdicts(some, all_found)
         more = [judge(item, settings, similar=True) for item in items] if similar else found
         report.rows.append(
             Row(
                 name=name,
                 items=len(items),
-                recall=_share(not v.accepted for v in found),
-                recall_any_length=_share(not judge(item, settings).accepted for item in some),
+                recall=_rejected(found),
+                recall_any_length=_rejected(all_found),
                 auc=auc([v.score for v in verdicts], [v.score for v in found]),
-                recall_with_similarity=_share(not v.accepted for v in more) if similar else None,
+                recall_with_similarity=_rejected(more) if similar else None,
                 auc_with_similarity=auc([v.score for v in with_similarity], [v.score for v in more]),
                 baselines={n: _share(one(item) > limits[n] for item in items) for n, one in judges.items()},
                 baseline_aucs={
                     n: auc([-s for s in suspicion[n]], [-one(item) for item in items]) for n, one in judges.items()
                 },
-                by_length=_by_length(some, settings),
+                by_length=_by_length(some, all_found),
                 blind_spot=name in BLIND_SPOTS,
                 demanded=DEMANDED.get(name),
             )
         )
     return report
+
+
+def _counted_verdicts(items: Sequence[Item], verdicts: Sequence[Judgement]) -> list[Judgement]:
+    return [v for item, v in zip(items, verdicts, strict=True) if len(item.pair.source) >= MIN_CHARS]
+
+
+def _rejected(verdicts: Sequence[Judgement]) -> float:
+    return _share(not verdict.accepted for verdict in verdicts)
 
 
 def _counted(items: Sequence[Item]) -> list[Item]:
@@ -236,8 +244,9 @@ def _share(hits: Iterable[bool]) -> float:
     return sum(counted) / len(counted) if counted else float("nan")
 
 
-def _by_length(items: Sequence[Item], settings: GateSettings) -> dict[str, float]:
+def _by_length(items: Sequence[Item], verdicts: Sequence[Judgement]) -> dict[str, float]:
+    judged = list(zip(items, verdicts, strict=True))
     return {
-        name: _share(not judge(item, settings).accepted for item in items if low <= len(item.pair.source) < high)
+        name: _rejected([verdict for item, verdict in judged if low <= len(item.pair.source) < high])
         for name, low, high in BANDS
     }
