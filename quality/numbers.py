@@ -24,6 +24,7 @@ _FIGURES = re.compile(
 _CLOCK = re.compile(r"\d ?h\b|\bheures?\b|\bsaat|\bo'clock\b|\b[ap]\.?m\b|\d:\d\d", re.IGNORECASE)
 _TOKEN = re.compile(r"[^\W_]+(?:'[^\W_]+)*|[^\w\s'-]")
 """A word, or a mark, which ends a number; a hyphen does not ("vingt-deux")."""
+LONGEST_WORD = 20
 _LONGEST = 10_000
 """Characters that are looked at; a window of speech has far fewer."""
 
@@ -165,26 +166,24 @@ def _told(run: Sequence[str], following: str, known: NumberWords) -> Mention:
     figure = str(total + current)
     if following in known.halves:
         return Mention(((figure + "5",), (figure, "30"), (figure,)))
-    alone = len(run) == 1 and (run[0] in known.vague or total > 0)  # "2 milyon": the figure is what counts
+    alone = len(run) == 1 and (
+        _stem(run[0], known) in known.vague or total > 0
+    )  # "2 milyon": the figure is what counts
     return Mention(((figure,),), sure=not alone)
 
 
-@lru_cache(maxsize=4096)
-def _known_value(token: str, language: str) -> int | None:
-    known = LANGUAGES[language]
-    if token in known.values:
-        return known.values[token]
-    for cut in range(len(token) - 1, 1, -1):
-        if token[:cut] in known.values and known.ending.fullmatch(token[cut:]):
-            return known.values[token[:cut]]
-    return None
-
-
-_NAMES = {id(known): language for language, known in LANGUAGES.items()}
-
-
 def _value(token: str, known: NumberWords) -> int | None:
-    return _known_value(token, _NAMES[id(known)]) if 1 < len(token) <= 16 else None
+    stem = _stem(token, known)
+    return None if stem is None else known.values[stem]
+
+
+@lru_cache(maxsize=4096)
+def _stem(token: str, known: NumberWords) -> str | None:
+    """The number word that the token is or bends."""
+    if token in known.values or not 1 < len(token) <= LONGEST_WORD:
+        return token if token in known.values else None
+    cuts = (cut for cut in range(len(token) - 1, 1, -1) if token[:cut] in known.values)
+    return next((token[:cut] for cut in cuts if known.ending.fullmatch(token[cut:])), None)
 
 
 def numbers_kept(source: str, target: str, *, source_lang: str | None = "tr", target_lang: str | None = "fr") -> float:

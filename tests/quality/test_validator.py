@@ -136,6 +136,18 @@ def test_senseless_durations_are_defined(duration: float) -> None:
     assert TranslationQualityValidator().validate_subtitle_constraints(FR, duration)["valid"] is False
 
 
+@pytest.mark.parametrize(("source", "target", "duration"), [(None, 3, "x"), (b"a", None, None), ([], {}, True)])
+def test_wrong_types_get_the_promised_shape(source: Any, target: Any, duration: Any) -> None:
+    assert_shape(assess(source, target, duration))
+    assert TranslationQualityValidator().validate_subtitle_constraints(target, duration)["valid"] is False
+
+
+def test_advice_names_what_is_missing() -> None:
+    lost = assess("Dün Selim ile Elif geldi mi?", "Hier, Selim est venu ici.")
+    assert any("Elif" in advice for advice in lost["recommendations"])
+    assert any("question" in advice for advice in lost["recommendations"])
+
+
 @settings(max_examples=100, deadline=None)
 @given(
     st.one_of(st.text(max_size=60), st.sampled_from(["😀" * 20, "a" * 10_000, TR])),
