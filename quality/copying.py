@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from quality.alphabet import foreign_words
 from quality.text import plain, words
@@ -18,14 +19,15 @@ LONGEST = 400
 _INSIDE = re.compile(r"(?<=[\w,;:'’-] )\w[\w'’]*")
 
 
-def _translatable(text: str, language: str | None) -> list[str]:
+@lru_cache(maxsize=64)
+def _translatable(text: str, language: str | None) -> tuple[str, ...]:
     """Folded words without what may rightly stay: names (capitals inside a sentence), numbers, words under
     four letters.
     """
     visible = plain(text)
     inside = (match[0] for match in _INSIDE.finditer(visible))
     names = {name for word in inside if word[0].isupper() for name in words(word, language)}
-    return [w for w in words(visible, language) if len(w) > 3 and w.isalpha() and w not in names]
+    return tuple(w for w in words(visible, language) if len(w) > 3 and w.isalpha() and w not in names)
 
 
 def copied_share(source: str, target: str, *, source_lang: str | None, target_lang: str | None) -> float:
@@ -82,4 +84,4 @@ def is_untranslated(
     share, foreign = copied_share(source, target, **pair), foreign_words(target, target_lang)
     if share > most_share or (foreign and (share > FEW or foreign * 4 >= len(words(target)))) or foreign >= SEVERAL:
         return True
-    return copied_run(source, target, **pair) >= longest_run
+    return share > 0 and copied_run(source, target, **pair) >= longest_run

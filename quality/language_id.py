@@ -65,13 +65,16 @@ def identify(texts: Sequence[str], candidates: Sequence[str] | None = None) -> t
 
 
 def foreign_part(text: str, language: str, other: str) -> float:
-    """The highest probability that the text, or either half of its words, is in ``other`` rather than ``language``.
+    """The highest probability that either half of the words is in ``other`` rather than ``language``; of a text whose
+    halves are too short to judge, that all of it is.
 
     0.0 where none of them has :data:`PART_LETTERS` letters, or a language is not known.
     """
     said = plain(text)[:_SAMPLE].split()
     halves = (" ".join(said[: len(said) // 2]), " ".join(said[len(said) // 2 :]))
-    usable = [part for part in (text, *halves) if letters(part) >= PART_LETTERS]
+    usable = [half for half in halves if letters(half) >= PART_LETTERS]
+    if len(usable) < len(halves) and letters(text) >= PART_LETTERS:
+        usable.append(text)
     if not {language, other} <= known_languages() or language == other:
         return 0.0
     return max((probabilities(half, (language, other)).get(other, 0.0) for half in usable), default=0.0)

@@ -107,7 +107,7 @@ def _in_figures(figures: str, scale: int = 1) -> Mention:
     if re.search("[:/-]", figures):
         return Mention((parts,), in_figures=True)
     readings = [(_canonical(re.sub(r"\D", "", figures)),), parts]
-    if scale > 1 and len(parts) <= 2:
+    if scale > 1 and len(parts) <= 2 and len(figures) <= LONGEST_WORD:
         readings.insert(0, (str(round(float(".".join(parts)) * scale)),))
     return Mention(tuple(dict.fromkeys(readings)), in_figures=True)
 

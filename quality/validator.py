@@ -55,7 +55,8 @@ class TranslationQualityValidator:
     ``turkish_markers`` are the source's cultural markers to look for, ``french_markers`` further target
     words that count as a rendering of any of them; by default the project's table for Turkish and French.
     Languages are ISO 639-1. ``similarity`` tells how alike two texts are in meaning, -1 to 1, such as
-    ``quality.similarity.similarity``; without one, meaning is not judged.
+    ``quality.similarity.similarity``; without one, meaning is not judged. ``learned_metric`` scores source and target,
+    0 to 1, such as ``b200_kernels.learned_metric.MetricX``: it counts as much as everything else together.
     """
 
     def __init__(
@@ -67,13 +68,14 @@ class TranslationQualityValidator:
         target_lang: str = "fr",
         profile: Profile = NETFLIX,
         similarity: Callable[[str, str], float | None] | None = None,
+        learned_metric: Callable[[str, str], float] | None = None,
     ) -> None:
         own_pair = (source_lang, target_lang) == ("tr", "fr")
         known = list(table.TURKISH_TO_FRENCH) if own_pair else []
         self.turkish_markers = known if turkish_markers is None else list(turkish_markers)
         self.french_markers = [] if french_markers is None else list(french_markers)
         self.source_lang, self.target_lang, self.profile = source_lang, target_lang, profile
-        self._gate, self._similarity = GateSettings(), similarity
+        self._gate, self._similarity, self._learned = GateSettings(), similarity, learned_metric
 
     def comprehensive_quality_assessment(
         self, source: str, target: str, duration: float | None = None
@@ -98,6 +100,8 @@ class TranslationQualityValidator:
         metrics = {name: 1.0 if score is None else score for name, score in found.items()}
         total = sum(weights.values())
         overall = sum(metrics[name] * weight for name, weight in weights.items()) / total if total else 1.0
+        if self._learned is not None and letters(source) and letters(target):
+            overall = 0.5 * (overall + min(1.0, max(0.0, self._learned(source, target))))
         critical = [CRITICAL[reason] for reason in reasons if reason in CRITICAL]
         if critical:
             overall = min(overall * VETO_SCORE, VETO_SCORE)

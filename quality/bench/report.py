@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 
@@ -27,6 +27,8 @@ from quality.similarity import embeddings, is_available
 from quality.text import letters
 
 FALSE_ALARMS = 0.02
+ENOUGH_TO_FIT = 4000
+"""Calibration pairs that the simple judges' thresholds are set with."""
 MIN_CHARS = 40
 """Characters of a source from which on it counts."""
 BANDS = (("15-39", 0, 40), ("40-79", 40, 80), ("80-159", 80, 160), ("160-400", 160, 10_000))
@@ -128,15 +130,16 @@ def measure(
     settings = settings or GateSettings()
     similar = similar and is_available()
     rng = random.Random(20)
-    items_of = _Meaning().items if similar else _plain_items
-    every = items_of([(pair, pair.target) for pair in held_out])
+    meant = _Meaning().added if similar else _as_they_are
     judges = _baselines(similar)
-    fitted = _counted(items_of([(pair, pair.target) for pair in calibration]))
+    sample = rng.sample(list(calibration), min(ENOUGH_TO_FIT, len(calibration)))
+    fitted = meant(_counted([Item(pair, pair.target) for pair in sample]))
     limits = {
         name: float(np.quantile([one(item) for item in fitted], 1 - FALSE_ALARMS)) for name, one in judges.items()
     }
+    every = [Item(pair, pair.target) for pair in held_out]
     alone = [judge(item, settings) for item in every]
-    clean, verdicts = _counted(every), _counted_verdicts(every, alone)
+    clean, verdicts = meant(_counted(every)), _counted_verdicts(every, alone)
     with_similarity = [judge(item, settings, similar=True) for item in clean] if similar else verdicts
     suspicion = {name: [one(item) for item in clean] for name, one in judges.items()}
     report = Report(
@@ -153,12 +156,10 @@ def measure(
     )
     chosen = rng.sample(list(held_out), min(spoilt, len(held_out)))
     for name, corrupt in corruptions(list(held_out)).items():
-        changed = [
-            (pair, corrupt(pair, random.Random(f"{name}/{pair.source}"))) for pair in _enough(name, chosen, held_out)
-        ]
-        some = items_of([(pair, text) for pair, text in changed if text is not None])
+        changed = ((p, corrupt(p, random.Random(f"{name}/{p.source}"))) for p in _enough(name, chosen, held_out))
+        some = [Item(pair, text) for pair, text in changed if text is not None]
         all_found = [judge(item, settings) for item in some]
-        items, found = _counted(some), _counted_verdicts(some, all_found)
+        items, found = meant(_counted(some)), _counted_verdicts(some, all_found)
         more = [judge(item, settings, similar=True) for item in items] if similar else found
         report.rows.append(
             Row(
@@ -208,8 +209,8 @@ def auc(clean: Sequence[float], spoilt: Sequence[float]) -> float:
     return float(1 - (below + up_to).mean() / (2 * len(ordered)))
 
 
-def _plain_items(changed: Sequence[tuple[Pair, str]]) -> list[Item]:
-    return [Item(pair, target) for pair, target in changed]
+def _as_they_are(items: Sequence[Item]) -> list[Item]:
+    return list(items)
 
 
 class _Meaning:
@@ -218,15 +219,16 @@ class _Meaning:
     def __init__(self) -> None:
         self._known: dict[str, np.ndarray] = {}
 
-    def items(self, changed: Sequence[tuple[Pair, str]]) -> list[Item]:
-        texts = {text for pair, target in changed for text in (pair.source, target)}
+    def added(self, items: Sequence[Item]) -> list[Item]:
+        """The items with their similarity."""
+        texts = {text for item in items for text in (item.pair.source, item.target)}
         new = sorted(texts - self._known.keys())
         if new:
             self._known.update(zip(new, embeddings(new), strict=True))
-        return [
-            Item(pair, target, float(self._known[pair.source] @ self._known[target]) if letters(target) else None)
-            for pair, target in changed
-        ]
+        return [replace(item, similarity=self._cosine(item)) for item in items]
+
+    def _cosine(self, item: Item) -> float | None:
+        return float(self._known[item.pair.source] @ self._known[item.target]) if letters(item.target) else None
 
 
 def _baselines(similar: bool) -> dict[str, Suspicion]:
