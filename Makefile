@@ -12,7 +12,7 @@ DEMO := demo_output
 WORK := .work
 TORCH := $(shell grep '^torch==' constraints.txt)
 
-.PHONY: demo test triton-test lint embedded embedded-eval alignment archive stages overhead media-set kill-test cue-rules cue-timing sabotage clean help
+.PHONY: demo test triton-test lint embedded embedded-eval alignment archive stages overhead media-set kill-test cue-rules cue-timing sabotage quality-bench clean help
 
 help:  ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/'
@@ -74,6 +74,10 @@ overhead: $(READY)  ## the batch job against one process without Ray
 media-set: $(READY)  ## thirty-two generated media, one of two hours
 	mkdir -p $(WORK)
 	$(BIN)/python -m ray_apps.benchmarks.media_set --work $(WORK)/media-set --json $(WORK)/media-set.json
+
+quality-bench: $(READY)  ## what the gate catches and wrongly rejects, on real Turkish and French (downloads packages)
+	mkdir -p $(WORK)
+	$(BIN)/python -m quality.bench --work $(WORK)/quality-bench --json $(WORK)/quality-bench.json
 
 kill-test: $(READY)  ## kill the driver three times; nothing is lost, doubled or different
 	mkdir -p $(WORK)

@@ -8,6 +8,7 @@ Whole segments are matched, never a part: real speech may well hold one of these
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Literal
 
 from quality.text import words
@@ -15,48 +16,71 @@ from quality.text import words
 Kind = Literal["credit", "phrase"]
 """``credit``: nobody says it; ``phrase``: people do say it, so it takes odd timing to tell."""
 
-_CREDITS = {
+_NAME = r"\w[\w'.]*"
+_CREDITS: Mapping[str, tuple[str, ...]] = {
     "fr": (
-        r"sous titres?( réalisés?| faits?| par| la| de| communauté| d'amara| amara| org)+",
-        r"sous titrage (société radio canada|st' ?501|mfp)",
-        r"(www )?(tvsubtitles|soustitreur) (net|com)",
-        r"par soustitreur com",
-    ),
-    "tr": (r"altyazı(lar)? m ?k", r"altyazı(lar)? .{0,40}amara org.{0,40}", r"çeviri ve altyazı m ?k"),
-    "en": (
-        r"(subtitles|captions|transcription|translated|transcribed)( and translation)? by( the)? .{1,40}",
-        r"(www )?(opensubtitles|tvsubtitles) (org|net|com)",
-    ),
-}
-_PHRASES = {
-    "fr": (
-        r"merci d'avoir regardé( cette vidéo| la vidéo)?",
-        r"(n'oubliez pas de vous )?abonnez? (vous )?(à|a) (la|ma|notre) chaîne",
-        r"n'oubliez pas de vous abonner",
-        r"abonnez vous",
-        r"merci( beaucoup)?",
-        r"à bientôt( pour une nouvelle vidéo)?",
-        r"musique",
+        r"(traduction|traduit|relecture|transcription|adaptation|synchro\w*)?( et| ou)? ?sous titr(es?|age|é)( et)?"
+        r"( traduction| réalisés?| faits?| adaptés?| traduits?| proposés?| par| la| le| l'| de| des| communauté"
+        r"| d'amara| amara| org| fr| st' ?\d+| mfp| \d{4}| société| radio canada| vostfr)*( NAME){0,3}",
+        r"(traduction|traduit|relecture|transcription|adaptation)( française)?( et \w+)? par( NAME){1,3}",
+        r"(www )?\w*(sous ?titr|subtitle|tvsub)\w* (net|com|org|fr)",
+        r"par sous ?titreur com",
     ),
     "tr": (
-        r"izlediğiniz için teşekkür(ler| ederim| ederiz)",
-        r"abone olmayı( ve beğenmeyi)? unutmayın",
-        r"teşekkür(ler| ederim| ederiz)",
-        r"bir sonraki videoda görüşmek üzere",
+        r"(çeviri( ve|/)? )?alt ?yazı(lar)?( ve çeviri)?( m ?k)?( NAME){0,3}",
+        r"altyazı(lar)? .{0,40}amara org.{0,40}",
+        r"çeviri(en|men)?( ve altyazı)? (m ?k|NAME NAME)",
+        r"çevirmen( NAME){1,3}",
+    ),
+    "en": (
+        r"(subtitles?|captions?|captioning|transcription|translat(ed|ion)|transcribed|subtitled|captioned)"
+        r"( and (translation|subtitles))?( by( the)?)( .{1,40})",
+        r"(www )?(opensubtitles|tvsubtitles|amara) (org|net|com)",
+    ),
+}
+_PHRASES: Mapping[str, tuple[str, ...]] = {
+    "fr": (
+        r"merci( beaucoup| bien)?( à (tous|toutes|vous))?( et à toutes)?"
+        r"( d'avoir (regardé|suivi|visionné|écouté)( cette| la| ma| notre)?( vidéo| émission| chaîne)?)?",
+        r"merci pour votre (attention|écoute|visionnage)",
+        r"(n'oubliez pas de |pensez à )?((vous )?abonne[zr]( vous)?|liker?|partager?|commenter?|activer?|activez)"
+        r"( (et|de|à|la|le|ma|notre|vous|un|cette|cloche|chaîne|vidéo|pouce|bleu|like[rz]?|partager|abonne[rz]"
+        r"|commenter|active[rz]|pour ne rien manquer|si elle vous a plu))*",
+        r"(on se retrouve |je vous dis )?à (bientôt|la prochaine)"
+        r"( pour (une nouvelle|de nouvelles|la prochaine) vidéos?)?",
+        r"musique( de générique| douce| rythmée)?",
+        r"(rires|applaudissements|générique|silence)",
+    ),
+    "tr": (
+        r"(videoyu |bizi |beni )?(izlediğiniz|dinlediğiniz|seyrettiğiniz) için (çok )?teşekkür(ler| ederim| ederiz)?",
+        r"((kanalımıza |kanalıma )?abone ol(mayı|un)|beğen(meyi|in)|yorum (yapmayı|yapın)|ve| |lütfen|videoyu|kanala)+"
+        r"( unutmayın)?",
+        r"(çok )?teşekkür(ler| ederim| ederiz)",
+        r"bir (sonraki|dahaki) (videoda|sefere)( tekrar)? görüş(mek üzere|ürüz)",
         r"müzik",
+        r"(gülüşmeler|alkış(lar)?|sessizlik)",
     ),
     "en": (
         r"(thanks|thank you)( so much| very much)?( for (watching|listening|your attention))?",
-        r"(please |don't forget to )*(like|subscribe)( and subscribe)?( to (my|our|the) channel)?",
-        r"see you (in the )?next (time|video)",
-        r"music",
+        r"(please |don't forget to )*(like|subscribe)( (to|our|the|my|this|channel|video|and|like|share|subscribe))*",
+        r"see you (in the )?next (time|video|one)",
+        r"music( playing)?",
+        r"(applause|laughter|silence)",
         r"you",
     ),
 }
 
 
-def _compile(table: dict[str, tuple[str, ...]]) -> re.Pattern[str]:
-    return re.compile("|".join(f"(?:{phrase})" for phrases in table.values() for phrase in phrases))
+_OF_A_VIDEO = re.compile(
+    r"vidéo|regardé|visionn|abonn|chaîne|liker|video|izle|abone|kanal|beğen|watch|subscri|channel", re.IGNORECASE
+)
+_SENTENCES = re.compile(r"\n+|(?<=[.!?…])\s+(?=[\wÀ-ÿ«\"“-])")
+_LONGEST = 5_000
+
+
+def _compile(table: Mapping[str, tuple[str, ...]]) -> re.Pattern[str]:
+    phrases = (phrase.replace("NAME", _NAME) for listed in table.values() for phrase in listed)
+    return re.compile("|".join(f"(?:{phrase})" for phrase in phrases))
 
 
 _CREDIT, _PHRASE = _compile(_CREDITS), _compile(_PHRASES)
@@ -71,3 +95,26 @@ def boilerplate_kind(text: str, language: str | None = None) -> Kind | None:
         if _PHRASE.fullmatch(normal):
             return "phrase"
     return None
+
+
+def speaks_of_a_video(text: str) -> bool:
+    """Whether it speaks of watching, subscribing, channels: the usual end of what models learnt from."""
+    return bool(_OF_A_VIDEO.search(text[:_LONGEST]))
+
+
+def without_credits(text: str, language: str | None = None) -> str:
+    """The text without lines or sentences at its ends that are invented credits; the text itself if that is all.
+
+    What people say after an invented credit is kept, and so are stock phrases: people do say them.
+    """
+    if len(text) > _LONGEST:
+        return text
+    parts = [part for part in _SENTENCES.split(text) if part.strip()]
+    first, last = 0, len(parts)
+    while first < last and boilerplate_kind(parts[first], language) == "credit":
+        first += 1
+    while last > first and boilerplate_kind(parts[last - 1], language) == "credit":
+        last -= 1
+    if (first, last) == (0, len(parts)) or first == last:
+        return text
+    return " ".join(part.strip() for part in parts[first:last])

@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
+from quality.alphabet import foreign_words
 from quality.text import plain, words
 
 MIN_WORDS = 3
 """Fewer words prove nothing: names, "OK", "taksi"."""
+FEW, SEVERAL = 0.2, 3
+"""Share of copied words, and number of foreign ones, that foreign letters need beside them or alone: a word like
+"rakı" may rightly stay.
+"""
 LONGEST = 400
 """Words that are compared in a row; a window of speech has far fewer."""
 _INSIDE = re.compile(r"(?<=[\w,;:'’-] )\w[\w'’]*")
 
 
-def _translatable(text: str, language: str | None) -> list[str]:
+@lru_cache(maxsize=64)
+def _translatable(text: str, language: str | None) -> tuple[str, ...]:
     """Folded words without what may rightly stay: names (capitals inside a sentence), numbers, words under
     four letters.
     """
     visible = plain(text)
     inside = (match[0] for match in _INSIDE.finditer(visible))
     names = {name for word in inside if word[0].isupper() for name in words(word, language)}
-    return [w for w in words(visible, language) if len(w) > 3 and w.isalpha() and w not in names]
+    return tuple(w for w in words(visible, language) if len(w) > 3 and w.isalpha() and w not in names)
 
 
 def copied_share(source: str, target: str, *, source_lang: str | None, target_lang: str | None) -> float:
@@ -55,3 +62,26 @@ def is_copy(source: str, target: str, *, source_lang: str | None, target_lang: s
     """Whether the target is the source, word for word (at least three words)."""
     own, other = words(source), words(target)
     return source_lang != target_lang and len(own) >= MIN_WORDS and own == other
+
+
+def is_untranslated(
+    source: str,
+    target: str,
+    *,
+    source_lang: str | None,
+    target_lang: str | None,
+    most_share: float = 0.5,
+    longest_run: int = 3,
+) -> bool:
+    """Whether source text stands in the target: all of it, most of its words, several in a row, or fewer of them
+    together with letters that the target's language does not write.
+    """
+    if source_lang == target_lang:
+        return False
+    pair = {"source_lang": source_lang, "target_lang": target_lang}
+    if is_copy(source, target, **pair):
+        return True
+    share, foreign = copied_share(source, target, **pair), foreign_words(target, target_lang)
+    if share > most_share or (foreign and (share > FEW or foreign * 4 >= len(words(target)))) or foreign >= SEVERAL:
+        return True
+    return share > 0 and copied_run(source, target, **pair) >= longest_run

@@ -2,6 +2,7 @@
 
 The checks look at different faults and each misses the others' (research, section 4.3), so one that fails
 is a veto; the score only ranks. What no check here can see: a lost negation, a wrong gender, a wrong sense.
+What each sees, and how well: docs/quality.md, measured by `make quality-bench`.
 """
 
 from __future__ import annotations
@@ -10,19 +11,25 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from quality.boilerplate import boilerplate_kind
-from quality.copying import copied_run, copied_share, is_copy
-from quality.density import length_z, letters_per_second, lost_sentence_ends
-from quality.language_id import probabilities
+from quality.alphabet import is_garbled
+from quality.boilerplate import boilerplate_kind, speaks_of_a_video, without_credits
+from quality.confidence import confidence as model_confidence
+from quality.confidence import signs_of_the_model
+from quality.copying import copied_share, is_untranslated
+from quality.density import length_z, letters_per_second
+from quality.language_id import foreign_part, probabilities
+from quality.numbers import check_numbers
+from quality.omission import omission
 from quality.repetition import (
     compression_ratio,
     has_character_loop,
     longest_run,
+    repeated_phrase,
     top_ngram_excess,
     unique_ratio,
 )
 from quality.settings import GateSettings
-from quality.text import letters
+from quality.text import as_seconds, as_text, letters
 
 LIKELY_LANGUAGES = ("ar", "de", "en", "es", "fr", "hi", "it", "nl", "pt", "ru", "tr")
 """What a transcript in the wrong language is likely in: the model's own languages, and Turkish."""
@@ -33,6 +40,11 @@ LOOPED_WORDS, LOOPED_TIMES = 8, 4
 own.
 """
 
+LOOPED_EXCESS = 3
+"""Four words in a row that come this much more often than any in the source are a loop; French says "de la ligne de" a
+few times without being one.
+"""
+
 
 @dataclass(frozen=True)
 class Judgement:
@@ -40,14 +52,16 @@ class Judgement:
 
     ``score`` is in [0, 1]: at least 0.5 exactly when accepted. ``reasons`` are short stable words:
     ``empty``, ``truncated``, ``loop``, ``boilerplate``, ``sparse``, ``dense``, ``wrong_language``,
-    ``unsure``, ``copied``, ``too_short``, ``too_long``, and with ``no_speech`` that one alone.
-    ``no_speech``: nobody speaks, so nothing is to be shown, whatever the text says.
+    ``unsure``, ``copied``, ``numbers``, ``garbled``, ``unlike``, ``too_short``, ``too_long``, and with ``no_speech``
+    that one alone. ``no_speech``: nobody speaks, so nothing is to be shown, whatever the text says.
     """
 
     accepted: bool
     score: float
     reasons: tuple[str, ...] = ()
     no_speech: bool = False
+    spoken: str | None = None
+    """What is to be shown where an invented credit stands around real speech; None: the text as it is."""
 
 
 NO_SPEECH = Judgement(accepted=True, score=1.0, reasons=("no_speech",), no_speech=True)
@@ -69,18 +83,22 @@ def judge_transcript(
     ``speech_s`` is the window's seconds of speech, ``confidence`` what VAD thought of it (0 to 1),
     ``logprob`` the mean log-probability of the tokens.
     """
+    text, speech_s = as_text(text), as_seconds(speech_s)
     silence = _silence(text, language, speech_s, confidence, settings)
     if silence:
         return silence
+    spoken = without_credits(text, language)
     reasons = [
-        *_signs_of_the_model(text, logprob, finish_reason, settings),
-        *_density(text, speech_s, settings),
-        *_boilerplate(text, language, speech_s, settings),
-        *_language(text, language, LIKELY_LANGUAGES, settings),
+        *signs_of_the_model(logprob, finish_reason, settings.min_logprob),
+        *_density(spoken, speech_s, settings),
+        *_boilerplate(spoken, language, speech_s, settings),
+        *_language(spoken, language, LIKELY_LANGUAGES, settings),
     ]
-    if _loops(text, "", language, None, settings):
+    if _loops(spoken, "", language, None, settings):
         reasons.append("loop")
-    return _judgement(reasons, logprob, 0.0)
+    if is_garbled(spoken):
+        reasons.append("garbled")
+    return _judgement(reasons, logprob, 1.0, None if spoken == text else spoken)
 
 
 def judge_translation(
@@ -94,29 +112,45 @@ def judge_translation(
     logprob: float,
     finish_reason: str,
     settings: GateSettings,
+    similarity: float | None = None,
 ) -> Judgement:
-    """Judge a translation beside the transcript, which may be empty where there is none to compare with."""
+    """Judge a translation beside the transcript, which may be empty where there is none to compare with.
+
+    ``similarity`` is what ``quality.similarity`` measured; None where nobody did. The rest is as for
+    :func:`judge_transcript`.
+    """
+    source_text, text, speech_s = as_text(source_text), as_text(text), as_seconds(speech_s)
     silence = _silence(text, target_lang, speech_s, confidence, settings)
+    # a transcript that has words says that somebody speaks, whatever VAD thought
+    if silence and letters(source_text) > 0 and boilerplate_kind(source_text, source_lang) is None:
+        silence = EMPTY if letters(text) == 0 else None
     if silence:
-        # a transcript that has words says that somebody speaks, whatever VAD thought
-        return EMPTY if letters(source_text) > 0 and letters(text) == 0 else silence
-    deviation = length_z(source_text, text, source_lang, target_lang)
+        return silence
+    spoken = without_credits(text, target_lang)
+    pair = {"source_lang": source_lang, "target_lang": target_lang}
     reasons = [
-        *_signs_of_the_model(text, logprob, finish_reason, settings),
-        *_density(text, speech_s, settings, TRANSLATION_ROOM),
-        *_boilerplate(text, target_lang, speech_s, settings, source_text, source_lang),
-        *_language(text, target_lang, (source_lang or "en", "en"), settings),
+        *signs_of_the_model(logprob, finish_reason, settings.min_logprob),
+        *_density(spoken, speech_s, settings, TRANSLATION_ROOM),
+        *_boilerplate(spoken, target_lang, speech_s, settings, source_text, source_lang),
+        *_language(spoken, target_lang, (source_lang or "en", *LIKELY_LANGUAGES), settings),
     ]
-    if _loops(text, source_text, target_lang, source_lang, settings):
+    if _loops(spoken, source_text, target_lang, source_lang, settings):
         reasons.append("loop")
-    if _copied(source_text, text, source_lang, target_lang, settings):
+    if _copied(source_text, spoken, source_lang, target_lang, settings):
         reasons.append("copied")
-    if deviation > settings.length_z:
+    if is_garbled(spoken) and not is_garbled(source_text):
+        reasons.append("garbled")
+    if letters(source_text) > 0 and check_numbers(source_text, spoken, **pair).changed:
+        reasons.append("numbers")
+    if similarity is not None and similarity < settings.similarity:
+        reasons.append("unlike")
+    if length_z(source_text, spoken, source_lang, target_lang) > settings.length_z:
         reasons.append("too_long")
-    shortest = settings.unfinished_z if lost_sentence_ends(source_text, text) else settings.length_z
-    if deviation < -shortest:
+    missing = omission(source_text, spoken, **pair)
+    if missing > settings.omission:
         reasons.append("too_short")
-    return _judgement(reasons, logprob, deviation)
+    soundness = _soundness(source_text, spoken, source_lang, target_lang, missing, similarity)
+    return _judgement(reasons, logprob, soundness, None if spoken == text else spoken)
 
 
 def _silence(
@@ -130,15 +164,6 @@ def _silence(
     if thin and speech_s >= settings.silence_after_s and boilerplate_kind(text, language):
         return NO_SPEECH
     return None
-
-
-def _signs_of_the_model(text: str, logprob: float, finish_reason: str, settings: GateSettings) -> Iterator[str]:
-    if finish_reason == "length":
-        yield "truncated"
-    if finish_reason == "loop":
-        yield "loop"
-    if not logprob >= settings.min_logprob:  # NaN is no confidence either
-        yield "unsure"
 
 
 def _density(text: str, speech_s: float, settings: GateSettings, room: float = 1.0) -> Iterator[str]:
@@ -157,7 +182,8 @@ def _boilerplate(
     source_text: str = "",
     source_lang: str | None = None,
 ) -> Iterator[str]:
-    """Credits are never speech; a stock phrase is, unless it is all that is left of a long stretch.
+    """Credits are never speech; a stock phrase is, unless it is all that is left of a long stretch, or of speech
+    about something else.
 
     A transcript that says the same kind of thing vouches for a phrase ("Teşekkürler." and "Merci.").
     """
@@ -166,7 +192,8 @@ def _boilerplate(
         return
     thin = speech_s >= settings.sparse_after_s and (letters_per_second(text, speech_s) < settings.min_letters_per_s)
     lone = letters(source_text) > 0 and boilerplate_kind(source_text, source_lang) is None
-    if kind == "credit" or thin or (lone and letters(source_text) > 3 * letters(text)):
+    stray = speaks_of_a_video(text) and not speaks_of_a_video(source_text)
+    if kind == "credit" or thin or (lone and (stray or letters(source_text) > 3 * letters(text))):
         yield "boilerplate"
 
 
@@ -180,12 +207,14 @@ def _language(text: str, language: str | None, others: Sequence[str], settings: 
 
 
 def _loops(text: str, source_text: str, language: str | None, source_lang: str | None, settings: GateSettings) -> bool:
+    pair = {"source_lang": source_lang, "target_lang": language}
     times, size = longest_run(text, language)
     source_times, _ = longest_run(source_text, source_lang)
     run = times * size >= LOOPED_WORDS and times >= max(LOOPED_TIMES, source_times + 2)
     return (
         run
-        or top_ngram_excess(source_text, text, source_lang=source_lang, target_lang=language) >= 2
+        or (letters(source_text) > 0 and repeated_phrase(source_text, text, **pair))
+        or top_ngram_excess(source_text, text, **pair) >= LOOPED_EXCESS
         or unique_ratio(text, language) < min(0.5, unique_ratio(source_text, source_lang))
         or compression_ratio(text) > max(settings.compression_ratio, 1.2 * compression_ratio(source_text))
         or (has_character_loop(text) and not has_character_loop(source_text))
@@ -193,19 +222,40 @@ def _loops(text: str, source_text: str, language: str | None, source_lang: str |
 
 
 def _copied(source_text: str, text: str, source_lang: str | None, target_lang: str, settings: GateSettings) -> bool:
-    return (
-        is_copy(source_text, text, source_lang=source_lang, target_lang=target_lang)
-        or copied_share(source_text, text, source_lang=source_lang, target_lang=target_lang) > settings.copied_share
-        or copied_run(source_text, text, source_lang=source_lang, target_lang=target_lang) >= settings.copied_run
+    if source_lang is None or letters(source_text) == 0:
+        return False
+    return foreign_part(text, target_lang, source_lang) >= settings.untranslated_probability or is_untranslated(
+        source_text,
+        text,
+        source_lang=source_lang,
+        target_lang=target_lang,
+        most_share=settings.copied_share,
+        longest_run=settings.copied_run,
     )
 
 
-def _judgement(reasons: Sequence[str], logprob: float, deviation: float) -> Judgement:
-    """The score: half for being accepted, the other half for the model's confidence and a usual length."""
-    confidence = math.exp(min(0.0, logprob)) if math.isfinite(logprob) else 0.0
-    usual = math.exp(-0.5 * max(0.0, abs(deviation) - 1.0) ** 2) if math.isfinite(deviation) else 0.0
-    rank = 0.5 * (confidence + usual)
+def _soundness(
+    source_text: str,
+    text: str,
+    source_lang: str | None,
+    target_lang: str,
+    missing: float,
+    similarity: float | None,
+) -> float:
+    """How usual the text is for its source, 0 to 1: what ranks attempts that the vetoes leave equal."""
+    complete = 1 / (1 + math.exp(missing))
+    excess = max(0.0, length_z(source_text, text, source_lang, target_lang) - 1.0)
+    fresh = 1.0 - copied_share(source_text, text, source_lang=source_lang, target_lang=target_lang)
+    distinct = min(1.0, unique_ratio(text, target_lang) / unique_ratio(source_text, source_lang))
+    alike = 1.0 if similarity is None else max(0.0, min(1.0, similarity))
+    usual = math.exp(-0.125 * min(excess, 12.0) ** 2)
+    return complete * usual * fresh * distinct * alike
+
+
+def _judgement(reasons: Sequence[str], logprob: float, soundness: float, spoken: str | None = None) -> Judgement:
+    """The score: half for being accepted, the other half for the model's confidence and a usual text."""
+    rank = 0.5 * (model_confidence(logprob) + soundness)
     distinct = tuple(dict.fromkeys(reasons))
     if not distinct:
-        return Judgement(accepted=True, score=0.5 + 0.5 * rank)
-    return Judgement(accepted=False, score=min(0.499, 0.5 * rank) / len(distinct), reasons=distinct)
+        return Judgement(accepted=True, score=0.5 + 0.5 * rank, spoken=spoken)
+    return Judgement(accepted=False, score=min(0.499, 0.5 * rank) / len(distinct), reasons=distinct, spoken=spoken)

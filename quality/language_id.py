@@ -6,6 +6,7 @@ One short cue says little (numbers, names, "OK"): callers pool texts. Languages 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from functools import lru_cache
 
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
@@ -16,6 +17,8 @@ SURE_LETTERS = 60
 """From this many letters on the identifier's own probability stands; below, confidence shrinks with the
 text.
 """
+PART_LETTERS = 12
+"""Letters that a text, or half of it, must have to be judged between two languages alone."""
 NO_LANGUAGE = "zxx"
 """What the identifier calls text in no language."""
 _SAMPLE = 2000
@@ -25,14 +28,15 @@ _SAMPLE = 2000
 @lru_cache(maxsize=1)
 def known_languages() -> frozenset[str]:
     """The codes that the identifier can tell apart."""
-    return frozenset(LanguageIdentifier.from_model_file(MODEL_FILE).labels)
+    return frozenset(_identifier(frozenset()).labels)
 
 
 @lru_cache(maxsize=64)
 def _identifier(candidates: frozenset[str]) -> LanguageIdentifier:
-    identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
-    if candidates:
-        identifier.set_languages(sorted(candidates))
+    if not candidates:
+        return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+    identifier = copy(_identifier(frozenset()))  # the model is large and slow to load: all share it
+    identifier.set_languages(sorted(candidates))
     return identifier
 
 
@@ -58,3 +62,19 @@ def identify(texts: Sequence[str], candidates: Sequence[str] | None = None) -> t
     if code == NO_LANGUAGE:
         return "und", 0.0
     return code, ranked[code] * min(1.0, letters(pooled) / SURE_LETTERS)
+
+
+def foreign_part(text: str, language: str, other: str) -> float:
+    """The highest probability that either half of the words is in ``other`` rather than ``language``; of a text whose
+    halves are too short to judge, that all of it is.
+
+    0.0 where none of them has :data:`PART_LETTERS` letters, or a language is not known.
+    """
+    said = plain(text)[:_SAMPLE].split()
+    halves = (" ".join(said[: len(said) // 2]), " ".join(said[len(said) // 2 :]))
+    usable = [half for half in halves if letters(half) >= PART_LETTERS]
+    if len(usable) < len(halves) and letters(text) >= PART_LETTERS:
+        usable.append(text)
+    if not {language, other} <= known_languages() or language == other:
+        return 0.0
+    return max((probabilities(half, (language, other)).get(other, 0.0) for half in usable), default=0.0)

@@ -18,6 +18,8 @@ MIN_NGRAMS = 8
 """Of fewer, some may well be said twice ("non, non, non, non")."""
 ZLIB_MIN_BYTES = 120
 """Shorter texts do not compress enough to tell."""
+_CLAUSE_END = re.compile(r"[.:;!?…]|\s[-–—]\s")
+_LONGEST = 10_000
 _CHARACTER_LOOP = re.compile(r"([^\W\d_]{1,4}?)\1{7,}|([^\w\s])\2{11,}")
 _SPACED_LETTERS = re.compile(r"\b(\w)(?:[\s,.\-]+\1\b){7,}")
 
@@ -76,3 +78,13 @@ def has_character_loop(text: str) -> bool:
     """
     visible = plain(text)
     return bool(_CHARACTER_LOOP.search(visible) or _SPACED_LETTERS.search(visible))
+
+
+def repeated_phrase(source: str, target: str, *, source_lang: str | None, target_lang: str | None) -> bool:
+    """Whether the target says three words or more twice on the spot, and the source nothing twice.
+
+    Not across a sentence's end or a colon: "Le nom. Le nom est…" is how people write.
+    """
+    runs = (longest_run(clause, target_lang) for clause in _CLAUSE_END.split(plain(target)[:_LONGEST]))
+    twice = any(times >= 2 and size >= 3 for times, size in runs)
+    return twice and longest_run(source, source_lang)[0] < 2

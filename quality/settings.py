@@ -28,14 +28,18 @@ class GateSettings(BaseModel):
     max_letters_per_s: float = Field(default=30.0, gt=0, description="letters a second that nobody can speak")
     dense_letters: int = Field(default=30, gt=0, description="letters that it takes to judge dense text")
     language_letters: int = Field(
-        default=33, gt=0, description="letters (of about 40 characters) that it takes to judge the language"
+        default=30, gt=0, description="letters (of about 40 characters) that it takes to judge the language"
     )
     language_probability: float = Field(
-        default=0.6, gt=0, lt=1, description="probability at which another language is believed"
+        default=0.4, gt=0, lt=1, description="probability at which another language is believed"
     )
-    length_z: float = Field(default=3.0, gt=0, description="deviations from the expected length of a translation")
-    unfinished_z: float = Field(
-        default=1.5, gt=0, description="the same for a short one that also lacks a sentence's end"
+    untranslated_probability: float = Field(
+        default=0.9, gt=0, lt=1, description="the same for half of a text, between source and target language alone"
+    )
+    length_z: float = Field(default=3.6, gt=0, description="deviations from the expected length of a translation")
+    omission: float = Field(default=2.9, description="log odds at which something is believed to be left out")
+    similarity: float = Field(
+        default=0.27, ge=-1, le=1, description="cosine of meaning, where measured, below which a text is another one"
     )
     copied_share: float = Field(default=0.5, gt=0, le=1, description="share of words left in the source language")
     copied_run: int = Field(default=3, gt=0, description="words in a row left in the source language")

@@ -5,11 +5,15 @@ It knows nothing about quality or subtitles.
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
+from functools import lru_cache
 
 _TAG = re.compile(r"</?(?:i|b|u|s|c|v|font|ruby|rt|lang)(?:[ .][^<>]*)?>|\{\\[^{}]*\}", re.IGNORECASE)
 _ENTITY = {"&nbsp;": "\u00a0", "&amp;": "&", "&lt;": "<", "&gt;": ">", "&lrm;": "", "&rlm;": ""}
+_MARKUP = re.compile("[<&{]")
+_ROUNDS = 8
 _ENTITIES = re.compile("|".join(_ENTITY))
 _WORD = re.compile(r"\w+(?:['’]\w+)*")
 _DENSE_SCRIPT = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\U00020000-\U0003ffff]")
@@ -20,13 +24,27 @@ _TURKIC = frozenset({"tr", "az"})
 _TURKIC_CAPITALS = str.maketrans({"İ": "i", "I": "ı"})
 
 
+@lru_cache(maxsize=64)
 def plain(text: str) -> str:
     """The text as a viewer sees it: NFC, no subtitle tags, entities resolved. Twice is the same as once."""
-    before = None
-    while before != text:  # what is left when a tag is gone may form another; each round shortens the text
+    for _ in range(_ROUNDS):  # what is left when a tag is gone may form another
         before = text
         text = _ENTITIES.sub(lambda match: _ENTITY[match[0]], _TAG.sub("", text))
+        if text == before:
+            break
+    else:
+        text = _MARKUP.sub("", text)  # nobody writes that deep: made to take quadratic time
     return unicodedata.normalize("NFC", text)
+
+
+def as_text(value: object) -> str:
+    """The value if it is a text; nothing for None; else how it is written."""
+    return value if isinstance(value, str) else "" if value is None else str(value)
+
+
+def as_seconds(value: object) -> float:
+    """The value as a number; NaN for what is none (a truth value is none either)."""
+    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else math.nan
 
 
 def fold(text: str, language: str | None = None) -> str:
@@ -39,11 +57,13 @@ def fold(text: str, language: str | None = None) -> str:
     return text.lower().replace("\u2019", "'")
 
 
-def words(text: str, language: str | None = None) -> list[str]:
+@lru_cache(maxsize=64)
+def words(text: str, language: str | None = None) -> tuple[str, ...]:
     """Folded words; an apostrophe inside a word stays (``ankara'ya``, ``l'eau``)."""
-    return [match[0] for match in _WORD.finditer(fold(plain(text), language))]
+    return tuple(match[0] for match in _WORD.finditer(fold(plain(text), language)))
 
 
+@lru_cache(maxsize=64)
 def letters(text: str) -> int:
     """Letters and digits, where a character of a dense script (Chinese, Japanese, Korean) counts as two."""
     text = plain(text)

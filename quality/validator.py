@@ -1,25 +1,26 @@
 """Scores of a translation without a reference, in the shape that the seed's API promises.
 
-Critical errors (nothing there, wrong language, untranslated, looping, invented, impossible to say) veto;
-the weighted score ranks what passed. It sees lengths, languages, repetition, numbers and layout: no
-meaning, no grammar, no lost negation.
+The gate's judgement vetoes: nothing there, wrong language, untranslated, looping, invented, a changed number, something
+left out, another meaning, impossible to say. The weighted score ranks what passed. What neither sees: a lost negation,
+a wrong gender, a wrong sense (docs/quality.md).
 """
 
 from __future__ import annotations
 
 import math
-import re
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from quality import markers as table
 from quality.density import length_z
 from quality.gate import judge_transcript, judge_translation
+from quality.names import names_kept, names_lost
+from quality.numbers import numbers_kept
+from quality.punctuation import lost_question, unbalanced_brackets
 from quality.repetition import compression_ratio, top_ngram_excess, unique_ratio
 from quality.settings import GateSettings
 from quality.subtitle_rules import NETFLIX, Profile, Violation, check_cue, line_lengths, reading_speed
-from quality.text import letters, plain
+from quality.text import as_seconds, as_text, letters
 
 WEIGHTS = {
     "completeness_score": 0.45,
@@ -37,9 +38,15 @@ CRITICAL = {
     "loop": "The translation repeats itself in a loop: translate again, or in shorter passages.",
     "boilerplate": "The text looks invented (a credit or stock phrase): check that somebody speaks here.",
     "dense": "There is more text than can be said in this time: check the passage's times.",
+    "numbers": "A number differs from the source: check the figures.",
+    "garbled": "The text is garbled (decoded with the wrong table): decode it again.",
+    "unlike": "The translation speaks of something else than the source: translate again.",
+    "too_short": "The translation looks cut: check that nothing was left out.",
+    "too_long": "The translation is much longer than the source: check that nothing was added.",
 }
 MINOR_SCORE = 0.7
-_NUMBER = re.compile(r"\d+(?:[.,\u00a0\u202f ]\d{3})*(?:[.,]\d+)?")
+SMALL_LOSS = 0.9
+"""What a lost name, question or bracket costs: translators drop them for good reasons too."""
 
 
 class TranslationQualityValidator:
@@ -47,7 +54,9 @@ class TranslationQualityValidator:
 
     ``turkish_markers`` are the source's cultural markers to look for, ``french_markers`` further target
     words that count as a rendering of any of them; by default the project's table for Turkish and French.
-    Languages are ISO 639-1.
+    Languages are ISO 639-1. ``similarity`` tells how alike two texts are in meaning, -1 to 1, such as
+    ``quality.similarity.similarity``; without one, meaning is not judged. ``learned_metric`` scores source and target,
+    0 to 1, such as ``b200_kernels.learned_metric.MetricX``: it counts as much as everything else together.
     """
 
     def __init__(
@@ -58,13 +67,15 @@ class TranslationQualityValidator:
         source_lang: str = "tr",
         target_lang: str = "fr",
         profile: Profile = NETFLIX,
+        similarity: Callable[[str, str], float | None] | None = None,
+        learned_metric: Callable[[str, str], float] | None = None,
     ) -> None:
         own_pair = (source_lang, target_lang) == ("tr", "fr")
         known = list(table.TURKISH_TO_FRENCH) if own_pair else []
         self.turkish_markers = known if turkish_markers is None else list(turkish_markers)
         self.french_markers = [] if french_markers is None else list(french_markers)
         self.source_lang, self.target_lang, self.profile = source_lang, target_lang, profile
-        self._gate = GateSettings()
+        self._gate, self._similarity, self._learned = GateSettings(), similarity, learned_metric
 
     def comprehensive_quality_assessment(
         self, source: str, target: str, duration: float | None = None
@@ -73,8 +84,11 @@ class TranslationQualityValidator:
 
         Returns the seed's dictionary: ``overall_score`` (0 to 1), ``quality_level`` (``poor``, ``fair``,
         ``good``, ``excellent``), ``detailed_metrics`` with four floats (1.0, with no weight, where there is
-        nothing to judge) and ``recommendations``. Without a duration nothing about time is judged.
+        nothing to judge) and ``recommendations``. Without a duration nothing about time is judged. What is no text is
+        taken as it is written, None as empty; a duration that is no number as one that makes no sense.
         """
+        source, target = as_text(source), as_text(target)
+        duration = None if duration is None else as_seconds(duration)
         found = {
             "completeness_score": self._completeness(source, target),
             "cultural_score": self._cultural(source, target),
@@ -86,6 +100,8 @@ class TranslationQualityValidator:
         metrics = {name: 1.0 if score is None else score for name, score in found.items()}
         total = sum(weights.values())
         overall = sum(metrics[name] * weight for name, weight in weights.items()) / total if total else 1.0
+        if self._learned is not None and letters(source) and letters(target):
+            overall = 0.5 * (overall + min(1.0, max(0.0, self._learned(source, target))))
         critical = [CRITICAL[reason] for reason in reasons if reason in CRITICAL]
         if critical:
             overall = min(overall * VETO_SCORE, VETO_SCORE)
@@ -104,6 +120,7 @@ class TranslationQualityValidator:
         Returns ``valid``, ``violations`` (dictionaries of ``rule``, ``measured``, ``limit``),
         ``chars_per_second``, ``max_line_length``, ``line_count``, ``duration`` and ``recommendations``.
         """
+        text, duration = as_text(text), as_seconds(duration)
         violations = check_cue(text, duration, self.profile)
         lengths = line_lengths(text)
         return {
@@ -142,17 +159,23 @@ class TranslationQualityValidator:
             logprob=0.0,
             finish_reason="stop",
             settings=self._gate,
+            similarity=self._similarity(source, target) if self._similarity and letters(target) else None,
         ).reasons
 
     def _completeness(self, source: str, target: str) -> float | None:
-        """How usual the length is for this source, times the share of its numbers that are still there."""
+        """How usual the length is for this source, times the shares of its numbers and names that are still there,
+        less a little for a lost question or brackets without a partner.
+        """
         if letters(source) == 0:
             return None
-        deviation = length_z(source, target, self.source_lang, self.target_lang)
+        pair = {"source_lang": self.source_lang, "target_lang": self.target_lang}
+        deviation = length_z(source, target, **pair)
         if not math.isfinite(deviation):
             return 0.0
-        usual = math.exp(-0.125 * max(0.0, abs(deviation) - 1.0) ** 2)
-        return usual * (0.5 + 0.5 * numbers_kept(source, target))
+        usual = math.exp(-0.125 * max(0.0, abs(deviation) - 1.5) ** 2)
+        small = lost_question(source, target) + (unbalanced_brackets(target) > unbalanced_brackets(source))
+        kept = (0.5 + 0.5 * numbers_kept(source, target, **pair)) * (0.8 + 0.2 * names_kept(source, target, **pair))
+        return usual * kept * SMALL_LOSS**small
 
     def _cultural(self, source: str, target: str) -> float | None:
         """Share of the source's markers whose function the target carries; None where the source has none."""
@@ -201,34 +224,20 @@ class TranslationQualityValidator:
         reasons: Sequence[str],
     ) -> list[str]:
         advice = []
-        if "too_short" in reasons or "sparse" in reasons:
-            advice.append("The translation is much shorter than the source: check that nothing was left out.")
-        if "too_long" in reasons:
-            advice.append("The translation is much longer than the source: check that nothing was added.")
-        if letters(target) and numbers_kept(source, target) < 1:
+        pair = {"source_lang": self.source_lang, "target_lang": self.target_lang}
+        if "sparse" in reasons:
+            advice.append("There is little text for this time: check that nothing was left out.")
+        if letters(target) and "numbers" not in reasons and numbers_kept(source, target, **pair) < 1:
             advice.append("A number of the source is missing in the translation: check the figures.")
+        if letters(target) and lost_question(source, target):
+            advice.append("The source asks and the translation does not: check the question mark.")
+        if letters(target) and (lost := names_lost(source, target, **pair)):
+            advice.append(f"Not found in the translation: {', '.join(lost[:5])}.")
         if metrics["cultural_score"] < 1:
             advice.append("A form of address or set phrase of the source has no counterpart: check the tone.")
         if letters(target):
             advice += [_subtitle_advice(v) for v in self._layout_and_time(target, duration)]
         return advice
-
-
-def numbers_kept(source: str, target: str) -> float:
-    """Share of the source's figures of two and more digits that stand in the target; 1.0 where there are
-    none.
-
-    Grouping and decimal marks are ignored, and smaller numbers left out: they are rightly written in words.
-    """
-    wanted, got = _numbers(source), _numbers(target)
-    if not wanted:
-        return 1.0
-    return (wanted & got).total() / wanted.total()
-
-
-def _numbers(text: str) -> Counter[str]:
-    digits = (re.sub(r"\D", "", match[0]) for match in _NUMBER.finditer(plain(text)))
-    return Counter(number for number in digits if len(number) > 1)
 
 
 def _nearness(violation: Violation) -> float:

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quality.markers import turkish_markers_in
-from quality.validator import TranslationQualityValidator, numbers_kept
+from quality.numbers import numbers_kept
+from quality.validator import TranslationQualityValidator
 
 TR = "Yarın sabah saat dokuzda Ankara'ya gidiyoruz."
 FR = "Nous allons à Ankara\ndemain matin à neuf heures."
@@ -133,6 +134,18 @@ def test_subtitle_constraints_name_every_broken_rule() -> None:
 def test_senseless_durations_are_defined(duration: float) -> None:
     assert_shape(assess(TR, FR, duration))
     assert TranslationQualityValidator().validate_subtitle_constraints(FR, duration)["valid"] is False
+
+
+@pytest.mark.parametrize(("source", "target", "duration"), [(None, 3, "x"), (b"a", None, None), ([], {}, True)])
+def test_wrong_types_get_the_promised_shape(source: Any, target: Any, duration: Any) -> None:
+    assert_shape(assess(source, target, duration))
+    assert TranslationQualityValidator().validate_subtitle_constraints(target, duration)["valid"] is False
+
+
+def test_advice_names_what_is_missing() -> None:
+    lost = assess("Dün Selim ile Elif geldi mi?", "Hier, Selim est venu ici.")
+    assert any("Elif" in advice for advice in lost["recommendations"])
+    assert any("question" in advice for advice in lost["recommendations"])
 
 
 @settings(max_examples=100, deadline=None)

@@ -60,7 +60,7 @@ def test_an_added_cue_keeps_clear_of_its_neighbours() -> None:
     track = corrected(TRACK, [fix(6.0, "", "Oui.", 19.99)], "fr", CUES)
     added = track.cues[2]
     assert added.start_s >= 7.0 + CUES.limits("fr").min_gap_s - 0.001
-    assert added.end_s <= added.start_s + CUES.max_duration_s
+    assert added.end_s <= added.start_s + CUES.limits("fr").max_duration_s
 
 
 def test_a_long_line_is_broken_and_a_persons_own_lines_stay() -> None:

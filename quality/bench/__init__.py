@@ -1,0 +1,1 @@
+"""How well the gate and the validator tell good translations from spoilt ones, on real Turkish and French."""
