@@ -38,6 +38,7 @@ class GateSettings(BaseModel):
     )
     length_z: float = Field(default=3.6, gt=0, description="deviations from the expected length of a translation")
     omission: float = Field(default=2.9, description="log odds at which something is believed to be left out")
+    meaning: bool = Field(default=False, description="compare the meaning of source and translation, by a small model")
     similarity: float = Field(
         default=0.27, ge=-1, le=1, description="cosine of meaning, where measured, below which a text is another one"
     )

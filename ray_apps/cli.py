@@ -91,6 +91,9 @@ def translate(
         Quality | None,
         typer.Option(help="Effort spent on doubtful texts.", show_default="medium"),
     ] = None,
+    check_meaning: Annotated[
+        bool, typer.Option("--check-meaning", help="Compare what source and translation mean; needs [similarity].")
+    ] = False,
     glossary: Annotated[
         Path | None, typer.Option(metavar="FILE.csv", help="Terms and what to call them in the target language.")
     ] = None,
@@ -141,6 +144,7 @@ def translate(
         "source": source_lang,
         "out": out,
         "quality": quality and quality.value,
+        "meaning": check_meaning or None,
         "glossary": glossary,
         "model": model,
         "engine": engine and engine.value,

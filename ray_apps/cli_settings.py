@@ -16,7 +16,8 @@ from pipelines.subtitles.subtitle_files import FORMATS
 from ray_apps.settings import Settings
 
 DEFAULT_QUALITY = "medium"
-_BELONGS_TO = {"quality": "gate", "profile": "cues", "bilingual": "cues", "mux": "cues", "ass_style": "cues"}
+_GATES, _CUES = ("quality", "meaning"), ("profile", "bilingual", "mux", "ass_style")
+_BELONGS_TO = dict.fromkeys(_GATES, "gate") | dict.fromkeys(_CUES, "cues")
 
 
 class UsageError(ValueError):
@@ -26,9 +27,9 @@ class UsageError(ValueError):
 def make_settings(flags: Mapping[str, Any], config: Path | None) -> Settings:
     """The settings tree.
 
-    ``flags`` are named as the fields of Settings, with ``quality`` for the gate's, and ``profile``, ``bilingual``,
-    ``mux`` and ``ass_style`` (a file) for the cues'; None (or an empty list) means that the flag was not given.
-    ``config`` is a YAML file with the same names, nested as the tree is.
+    ``flags`` are named as the fields of Settings, with ``quality`` and ``meaning`` for the gate's, and ``profile``,
+    ``bilingual``, ``mux`` and ``ass_style`` (a file) for the cues'; None (or an empty list) means that the flag was not
+    given. ``config`` is a YAML file with the same names, nested as the tree is.
 
     Raises:
         UsageError: the file cannot be read, or a value does not fit.

@@ -17,7 +17,7 @@ from b200_kernels.checkpoints import (
     open_checkpoint,
 )
 from b200_kernels.engine import DtypeName
-from b200_kernels.engines import AUTO, check_engine, check_installed
+from b200_kernels.engines import AUTO, EngineChoice, check_engine, check_installed
 from b200_kernels.ops.split_linear import op as split_linear
 from b200_kernels.precision import detect_optimal_dtype
 from cluster.feedback import Feedback
@@ -29,6 +29,7 @@ from pipelines.ledger.runs import RunError, load_run
 from pipelines.records import Failure, Medium, Shard
 from pipelines.speech.shards import cut_into_shards
 from quality.ladder import ladder
+from quality.similarity import is_available
 from ray_apps.settings import Recipe, Settings, digest
 
 
@@ -130,6 +131,8 @@ def plan_job(settings: Settings, feedback: Feedback, accelerator: Accelerator | 
     recipe = _as_before(settings, resolve(settings, checkpoint, accelerator), feedback)
     if settings.address is None:
         check_installed(recipe.engine)
+        if settings.gate.meaning and not is_available():
+            raise EngineChoice("--check-meaning needs pip install 'voxtral-b200[similarity]'; or leave it out")
     manifest = build_manifest(
         settings.inputs,
         settings.media,

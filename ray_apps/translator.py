@@ -28,6 +28,7 @@ from quality.gate import LIKELY_LANGUAGES
 from quality.glossary import Term
 from quality.language_id import identify
 from quality.settings import GateSettings
+from quality.similarity import require
 from ray_apps.rows import ShardRow, error_row
 from ray_apps.window_texts import WindowTexts
 
@@ -76,11 +77,14 @@ class VoxtralTranslator:
     """A Voxtral that is asked, judged and asked again.
 
     Raises (from the constructor):
+        SimilarityUnavailableError: the gate is to compare meaning, and cannot here.
         CheckpointError: the model is not there or not usable; the message says what to do.
     """
 
     def __init__(self, settings: TranslatorSettings, engine: SpeechEngine | None = None) -> None:
         self.settings = settings
+        if settings.gate.meaning:
+            require()
         if engine is None:
             engine = open_engine(
                 settings.engine,

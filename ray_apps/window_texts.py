@@ -10,6 +10,7 @@ import asyncio
 import hashlib
 import math
 from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TypedDict
 
@@ -23,12 +24,14 @@ from quality.glossary import Term, missed_terms, terms_in
 from quality.ladder import FIRST, SAMPLE_TEMPERATURES, Step, best, doubted, ladder
 from quality.listening import longest_unheard_s
 from quality.settings import GateSettings
+from quality.similarity import LANGUAGES, similarity
 from quality.text import letters
 
 MOST_TERMS = 20
 """Terms of a glossary in one prompt. Where no transcript tells which ones matter, a longer list stays out."""
 RECORDED_CHARS = 500
 """Of every attempt's text in the part: a loop may have thousands."""
+_MEANING = ThreadPoolExecutor(1, thread_name_prefix="meaning")
 DOUBTFUL_SOURCE = "doubtful_source"
 """Reason of a translation whose transcript never passed: there is nothing sound to hold it against."""
 
@@ -181,11 +184,15 @@ class _Translation:
         self._cascade: list[TaskResult] | None = None
 
     async def judge(self, step: Step | None, answer: TaskResult) -> Judgement:
+        source = self._asked.source
+        known = {source, self._target} <= LANGUAGES
+        meaning = self._asked.gate.meaning and known
         judgement = judge_translation(
             self._transcript.text,
             answer.text,
-            source_lang=self._asked.source,
+            source_lang=source,
             target_lang=self._target,
+            similarity=await _similarity(self._transcript.text, answer.text) if meaning else None,
             **self._asked.evidence(answer),
         )
         if self._missed(answer.text):
@@ -246,6 +253,11 @@ class _Translation:
         return bool(judged) and max(agreement(answer.text, t, self._target) for t in judged) < gate.min_agreement
 
 
+async def _similarity(source: str, text: str) -> float | None:
+    """In a thread of its own: it takes a core some tenths of a second."""
+    return await asyncio.get_running_loop().run_in_executor(_MEANING, similarity, source, text)
+
+
 def _joined(heard: Sequence[tuple[float, TaskResult]]) -> TaskResult:
     """Answers about pieces, each with the second at which its piece begins, as one about the whole."""
     answers = [answer for _, answer in heard]
@@ -291,7 +303,7 @@ def _text(language: str, tried: Sequence[Tried]) -> Text:
     judgement = shipped.judgement
     return Text(
         language=language,
-        text="" if judgement.no_speech else shipped.answer.text,
+        text=_shown(shipped),
         logprob=_finite(shipped.answer.logprob),
         score=judgement.score,
         verdict="no_speech" if judgement.no_speech else "accepted" if judgement.accepted else "needs_review",
@@ -301,6 +313,13 @@ def _text(language: str, tried: Sequence[Tried]) -> Text:
         tried=tuple(map(_recorded, tried)) if len(tried) > 1 else (),
         tokens=tuple(TokenTime(text=t, start=a, end=b) for t, a, b in shipped.answer.timings),
     )
+
+
+def _shown(tried: Tried) -> str:
+    """What is left of the text without what nobody said."""
+    if tried.judgement.no_speech:
+        return ""
+    return tried.answer.text if tried.judgement.spoken is None else tried.judgement.spoken
 
 
 def _recorded(tried: Tried) -> Attempt:

@@ -17,6 +17,7 @@ from tests.ray_apps.fake_engine import FakeEngine
 TURKISH = "Yarın sabah saat dokuzda Ankara'ya gidiyoruz. Hava çok güzel."
 FRENCH = "Nous allons à Ankara demain matin à neuf heures. Il fait très beau."
 OTHER = "Ma grand-mère préparait des gâteaux tous les dimanches pour nous."
+CREDIT = "Sous-titres réalisés par la communauté d'Amara.org"
 LOOP = "Çok güzel. " * 30
 
 
@@ -72,6 +73,20 @@ def test_the_pieces_tokens_are_timed_on_the_windows_clock() -> None:
     assert source.text == "Yarın sabah gidiyoruz. Yarın sabah gidiyoruz."
     assert [(t.start, t.end) for t in source.tokens] == [(0.5, 1.0), (3.0, 3.5)]
     assert "".join(t.text for t in source.tokens) == source.text
+
+
+@pytest.mark.parametrize(("meaning", "verdict"), [(True, "needs_review"), (False, "accepted")])
+def test_a_fluent_text_about_something_else_is_seen_where_meaning_is_compared(meaning, verdict) -> None:
+    fake = FakeEngine(lambda task, _: TURKISH if isinstance(task, Transcribe) else OTHER)
+    gate = GateSettings(quality="low", meaning=meaning)
+    found = asyncio.run(WindowTexts(fake, gate, (), window(), "tr", "m/00000/0").texts(("fr",))).targets[0]
+    assert found.verdict == verdict
+    assert ("unlike" in found.reasons) == meaning
+
+
+def test_an_invented_credit_behind_real_speech_is_not_shown() -> None:
+    text = translation(lambda task, _: TURKISH if isinstance(task, Transcribe) else f"{FRENCH} {CREDIT}")
+    assert (text.text, text.verdict) == (FRENCH, "accepted")
 
 
 def test_a_better_transcript_is_what_the_translation_is_judged_against() -> None:
