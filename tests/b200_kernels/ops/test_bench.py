@@ -12,8 +12,11 @@ from b200_kernels.ops.vad import bench as vad
 def test_every_operation_is_measured():
     rows = measure("cpu", 2, SMALL)
     assert {row.name for row in rows} == {
-        *("log_mel", "add_rms_norm", "swiglu", "greedy_head", "decode_attention", "mxfp8_gemm", "nvfp4_gemm")
+        *("log_mel", "vad_lstm", "rms_norm", "add_rms_norm", "add_rms_norm_fp8", "swiglu", "swiglu_fp8"),
+        *("decode_attention", "decode_attention, E4M3", "attention_to", "greedy_head"),
+        *("fp8_gemm", "mxfp8_gemm", "nvfp4_gemm"),
     }
+    assert {row.name for row in rows if row.bound_ms is None} == {"log_mel", "vad_lstm"}
     assert all(row.ms > 0 and row.reference_ms > 0 for row in rows)
 
 
