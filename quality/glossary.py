@@ -61,7 +61,16 @@ def missed_terms(
 
 
 def _visible(text: str, language: str | None) -> str:
-    return fold(plain(text), language)
+    return fold(plain(text), language).replace("œ", "oe").replace("æ", "ae")
+
+
+_LOSE_A_VOWEL = (
+    *("ağız", "akıl", "alın", "beyin", "boyun", "burun", "cisim", "emir", "fikir", "göğüs", "isim", "karın", "keyif"),
+    *("metin", "nehir", "oğul", "omuz", "ömür", "resim", "sabır", "şehir", "şekil", "vakit", "zihin", "zulüm"),
+)
+"""Before an ending that begins with a vowel: burun, burnu."""
+_DOUBLE = frozenset(["af", "had", "hak", "hat", "his", "red", "sır", "tıp", "zam", "zan"])
+"""Likewise: hak, hakkı."""
 
 
 @functools.cache
@@ -74,6 +83,10 @@ def _pattern(term: str, language: str | None) -> re.Pattern[str]:
 
 
 def _turkish_form(word: str) -> str:
+    if word in _LOSE_A_VOWEL:
+        return f"(?:{word}|{word[:-2]}{word[-1]}){_TURKISH_ENDINGS}"
+    if word in _DOUBLE:
+        return f"{word}{word[-1]}?{_TURKISH_ENDINGS}"
     last = word[-1]
     soft = _SOFTENED.get(last, "") if len(word) > 2 else ""
     if last == "k" and word[-2:-1] == "n":

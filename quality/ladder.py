@@ -26,6 +26,15 @@ LADDERS: dict[Quality, tuple[Step, ...]] = {
     "high": ("glossary", "strict", "pieces", "cascade"),
     "max": ("glossary", "strict", "pieces", "cascade", "sample"),
 }
+_OF_TRANSCRIPTS: dict[Quality, tuple[Step, ...]] = {
+    "low": (),
+    "medium": ("pieces",),
+    "high": ("pieces",),
+    "max": ("pieces", "sample"),
+}
+"""A transcription takes no instruction that could be stricter, and all translations are held against it."""
+CROSS_CHECKED: frozenset[Quality] = frozenset({"high", "max"})
+"""Where an unsure translation is compared with the transcript's own translation, which costs one text more."""
 SAMPLE_TEMPERATURES = (0.2, 0.4, 0.6, 0.8)
 """Of the draws of one ``sample`` step; as Whisper's retries they rise."""
 HARMLESS = 0.49
@@ -37,6 +46,11 @@ wrong.
 def ladder(quality: Quality) -> tuple[Step, ...]:
     """The retries that a rejected window gets, in order."""
     return LADDERS[quality]
+
+
+def transcript_ladder(quality: Quality) -> tuple[Step, ...]:
+    """The same for its transcript."""
+    return _OF_TRANSCRIPTS[quality]
 
 
 def best(attempts: Sequence[Judgement]) -> int:

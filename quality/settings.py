@@ -53,8 +53,5 @@ class GateSettings(BaseModel):
         le=0,
         description="below this the transcript is translated too, and compared",
     )
-    min_agreement: float = Field(
-        default=0.45, ge=0, le=1, description="overlap below which the two ways to a translation contradict each other"
-    )
     agreement_letters: int = Field(default=12, gt=0, description="letters that it takes to judge agreement")
     unheard_s: float = Field(default=2.0, gt=0, description="speech without any token that a transcript has lost")

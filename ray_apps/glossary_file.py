@@ -52,6 +52,8 @@ def read_glossary(path: Path, targets: Sequence[str]) -> tuple[Term, ...]:
     body = rows if columns is None else rows[1:]
     columns = columns or list(targets)
     terms = [term for line, row in body for term in _terms(path, line, row, columns)]
+    if not terms:
+        raise GlossaryError(f"--glossary {path} holds no terms below its header: write one a line, such as köprü,pont")
     return tuple(dict.fromkeys(terms))
 
 

@@ -28,7 +28,7 @@ from pipelines.ledger.parts import PartStore
 from pipelines.ledger.runs import RunError, load_run
 from pipelines.records import Failure, Medium, Shard
 from pipelines.speech.shards import cut_into_shards
-from quality.ladder import ladder
+from quality.ladder import ladder, transcript_ladder
 from quality.similarity import is_available
 from ray_apps.settings import Recipe, Settings, digest
 
@@ -176,7 +176,7 @@ def resolve(settings: Settings, checkpoint: Checkpoint, accelerator: Accelerator
         vad=settings.vad,
         windows=settings.windows,
         gate=settings.gate,
-        ladder=ladder(settings.gate.quality),
+        ladder=(*transcript_ladder(settings.gate.quality), "then", *ladder(settings.gate.quality)),
         glossary=digest([term.model_dump() for term in settings.glossary]) if settings.glossary else "",
     )
 

@@ -18,10 +18,10 @@ from b200_kernels.engine import SpeechEngine, SpeechRequest, TaskResult
 from b200_kernels.prompts import Task, Terms, Transcribe, Translate, TranslateText
 from pipelines.records import Attempt, PartWindow, Text, TokenTime, Window
 from pipelines.speech.pieces import split_at_pause
-from quality.agreement import agreement
+from quality.agreement import agreement, least_agreement
 from quality.gate import Judgement, judge_transcript, judge_translation
 from quality.glossary import Term, missed_terms, terms_in
-from quality.ladder import FIRST, SAMPLE_TEMPERATURES, Step, best, doubted, ladder
+from quality.ladder import CROSS_CHECKED, FIRST, SAMPLE_TEMPERATURES, Step, best, doubted, ladder, transcript_ladder
 from quality.listening import longest_unheard_s
 from quality.settings import GateSettings
 from quality.similarity import LANGUAGES, similarity
@@ -104,23 +104,24 @@ class WindowTexts:
                     return await self.drawn(task, self.source)
             return []  # a transcription takes no instruction that could be stricter
 
-        return _text(self.source, await self._climb(first, judge, retry))
+        return _text(self.source, await self._climb(transcript_ladder(self.gate.quality), first, judge, retry))
 
     async def _translation(self, transcript: Text, target: str, first: TaskResult) -> Text:
         if transcript.verdict == "no_speech":
             # Nobody speaks, says the transcript: whatever was "translated" is invented.
             return Text(language=target, text="", logprob=0.0, score=transcript.score, verdict="no_speech")
         asked = _Translation(self, transcript, target, first)
-        text = _text(target, await self._climb(first, asked.judge, asked.retry))
+        tried = await self._climb(ladder(self.gate.quality), first, asked.judge, asked.retry)
+        text = _text(target, tried, await asked.compared(tried))
         if transcript.verdict == "needs_review" and text.verdict != "no_speech":
             reasons = tuple(dict.fromkeys((*text.reasons, DOUBTFUL_SOURCE)))
             return text.model_copy(update={"verdict": "needs_review", "reasons": reasons})
         return text
 
-    async def _climb(self, first: TaskResult, judge: Judge, retry: Retry) -> list[Tried]:
+    async def _climb(self, steps: Sequence[Step], first: TaskResult, judge: Judge, retry: Retry) -> list[Tried]:
         """Up the ladder until the gate accepts an answer; a step that has nothing to ask is passed over."""
         tried = [Tried(FIRST, first, await judge(None, first))]
-        for step in ladder(self.gate.quality):
+        for step in steps:
             if any(attempt.judgement.accepted for attempt in tried):
                 break
             tried += [Tried(step, answer, await judge(step, answer)) for answer in await retry(step)]
@@ -184,24 +185,32 @@ class _Translation:
         self._cascade: list[TaskResult] | None = None
 
     async def judge(self, step: Step | None, answer: TaskResult) -> Judgement:
-        source = self._asked.source
-        known = {source, self._target} <= LANGUAGES
-        meaning = self._asked.gate.meaning and known
-        judgement = judge_translation(
-            self._transcript.text,
-            answer.text,
-            source_lang=source,
-            target_lang=self._target,
-            similarity=await _similarity(self._transcript.text, answer.text) if meaning else None,
-            **self._asked.evidence(answer),
-        )
-        if self._missed(answer.text):
-            judgement = doubted(judgement, "glossary", harmless=True)
+        judgement = await self._judged(answer)
         if not judgement.accepted or judgement.no_speech:
             return judgement
         if step != "cascade":
             self._direct.append(answer.text)
         return doubted(judgement, "contradicted") if await self._contradicted(step, answer) else judgement
+
+    async def _judged(self, answer: TaskResult) -> Judgement:
+        """What the text by itself is worth, beside the transcript and the glossary."""
+        source, said = self._asked.source, self._transcript.text
+        meaning = self._asked.gate.meaning and {source, self._target} <= LANGUAGES
+        judgement = judge_translation(
+            said,
+            answer.text,
+            source_lang=source,
+            target_lang=self._target,
+            similarity=await _similarity(said, answer.text) if meaning else None,
+            **self._asked.evidence(answer),
+        )
+        return doubted(judgement, "glossary", harmless=True) if self._missed(answer.text) else judgement
+
+    async def compared(self, tried: Sequence[Tried]) -> list[Tried]:
+        """What was asked for only to compare an answer with; it is recorded, and does not ship."""
+        if self._cascade is None or any(attempt.step == "cascade" for attempt in tried):
+            return []
+        return [Tried("cascade", answer, await self._judged(answer)) for answer in self._cascade]
 
     async def retry(self, step: Step) -> list[TaskResult]:
         source, target, terms = self._asked.source, self._target, self._terms()
@@ -246,11 +255,12 @@ class _Translation:
         gate = self._asked.gate
         first = self._transcript.step == FIRST  # another transcript is of another listening than the direct answer
         sure = first and min(answer.logprob, self._transcript.logprob) >= gate.sure_logprob
-        if gate.quality == "low" or sure or letters(answer.text) < gate.agreement_letters:
+        if gate.quality not in CROSS_CHECKED or sure or letters(answer.text) < gate.agreement_letters:
             return False
         others = self._direct if step == "cascade" else [other.text for other in await self._cascaded()]
         judged = [text for text in others if letters(text) >= gate.agreement_letters]
-        return bool(judged) and max(agreement(answer.text, t, self._target) for t in judged) < gate.min_agreement
+        least = least_agreement(letters(answer.text))
+        return bool(judged) and max(agreement(answer.text, text, self._target) for text in judged) < least
 
 
 async def _similarity(source: str, text: str) -> float | None:
@@ -297,8 +307,9 @@ def _seed(name: str, number: int) -> int:
     return int.from_bytes(hashlib.sha256(f"{name}#{number}".encode()).digest()[:4], "big")
 
 
-def _text(language: str, tried: Sequence[Tried]) -> Text:
+def _text(language: str, tried: Sequence[Tried], compared: Sequence[Tried] = ()) -> Text:
     """The attempt that ships: an accepted one, else the best scored, marked for review."""
+    asked = [*tried, *compared]
     shipped = tried[best([attempt.judgement for attempt in tried])]
     judgement = shipped.judgement
     return Text(
@@ -308,9 +319,9 @@ def _text(language: str, tried: Sequence[Tried]) -> Text:
         score=judgement.score,
         verdict="no_speech" if judgement.no_speech else "accepted" if judgement.accepted else "needs_review",
         reasons=judgement.reasons,
-        attempts=len(tried),
+        attempts=len(asked),
         step=shipped.step,
-        tried=tuple(map(_recorded, tried)) if len(tried) > 1 else (),
+        tried=tuple(map(_recorded, asked)) if len(asked) > 1 else (),
         tokens=tuple(TokenTime(text=t, start=a, end=b) for t, a, b in shipped.answer.timings),
     )
 

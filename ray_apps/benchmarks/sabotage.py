@@ -1,6 +1,6 @@
 """Does the gate notice what goes wrong: held-out windows of which every tenth is spoilt, through the actor class.
 
-    python -m ray_apps.benchmarks.sabotage [--sentences 900] [--share 0.1] [--rounds 5] [--quality medium] [--json FILE]
+    python -m ray_apps.benchmarks.sabotage [--sentences 900] [--share 0.1] [--rounds 5] [--quality high] [--json FILE]
 
 **Spoilt** is a window whose audio was replaced: by noise or music as loud as the speech was (``noise``), by as much
 speech in a language that the model does not know (``language``: German, Spanish, English, Italian), or whose audio
@@ -204,7 +204,7 @@ def main(
     sentences: Annotated[int, typer.Option(min=10, help="held-out sentences; about a third as many windows")] = 900,
     share: Annotated[float, typer.Option(min=0.0, max=1.0, help="of windows that are spoilt")] = 0.1,
     rounds: Annotated[int, typer.Option(min=1, help="times that other windows are spoilt")] = 5,
-    quality: Annotated[str, typer.Option(help="low, medium, high or max")] = "medium",
+    quality: Annotated[str, typer.Option(help="low, medium, high or max")] = "high",
     json_file: Annotated[Path | None, typer.Option("--json")] = None,
 ) -> None:
     """Spoil windows, and count what the gate notices."""

@@ -25,6 +25,9 @@ def found(text: str, term: str, language: str = "tr") -> bool:
         ("Isparta\u2019dan geldim", "ISPARTA"),
         ("iş birliğimizden memnunuz", "iş birliği"),
         ("evlerimizdeki", "ev"),
+        ("Burnu kanıyor.", "burun"),
+        ("Şehre indik, şehirden döndük.", "şehir"),
+        ("Hakkını aradı.", "hak"),
         ("Ali'yle", "Ali"),
     ],
 )
@@ -47,11 +50,12 @@ def test_another_word_that_begins_alike_is_not_the_term(text, term) -> None:
         ("Köprüden geçtik.", "Nous avons traversé.", ["köprü"]),
         ("Atlar koştu.", "Les chevaux ont couru.", []),
         ("Deniz güzel.", "La mer est belle.", []),
+        ("Köprü kalptir.", "Le pont est le coeur.", []),
         ("Adaya gittik.", "Nous sommes allés sur l\u2019île.", []),
     ],
 )
 def test_a_translation_misses_what_was_said_and_is_not_there(source, target, missed) -> None:
-    pairs = [("köprü", "pont"), ("at", "cheval"), ("ada", "île")]
+    pairs = [("köprü", "pont"), ("at", "cheval"), ("ada", "île"), ("kalp", "cœur")]
     terms = [Term(source=s, target=t, language="fr") for s, t in pairs]
     assert [t.source for t in missed_terms(source, target, terms, source_lang="tr", target_lang="fr")] == missed
 

@@ -51,6 +51,7 @@ def test_short_words_that_are_codes_of_languages_are_no_header(tmp_path) -> None
         ('köprü,pont\n"deniz,mer\n', ("fr",), "line"),
         ("", ("fr",), "no terms"),
         ("\n ; \n", ("fr",), "no terms"),
+        ("tr,fr\n", ("fr",), "no terms below"),
         ("köprü,pont\n", ("fr", "en"), "header"),
         ("Turkish,German\nköprü,Brücke\n", ("fr",), "line 1"),
     ],

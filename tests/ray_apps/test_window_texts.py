@@ -151,7 +151,19 @@ def test_an_unsure_translation_that_both_ways_confirm_passes() -> None:
         return TURKISH if isinstance(task, Transcribe) else FRENCH
 
     text = translation(script, logprob=-0.2)
-    assert (text.verdict, text.attempts) == ("accepted", 1)
+    assert (text.verdict, text.step, text.text) == ("accepted", "first", FRENCH)
+    assert [attempt.step for attempt in text.tried] == ["first", "cascade"]
+    assert translation(script, logprob=-0.2, quality="medium").attempts == 1
+
+
+def test_a_rejected_transcript_is_asked_again_in_pieces_at_medium_already() -> None:
+    def script(task, request):
+        if isinstance(task, Transcribe):
+            return "Yarın sabah saat dokuzda gidiyoruz." if is_piece(request) else LOOP
+        return "Nous partons demain matin à neuf heures. Nous partons à neuf heures demain."
+
+    found = asked(script, quality="medium", heard=window((0.0, 2.0), (3.0, 5.0)))
+    assert (found.source.verdict, found.source.step) == ("accepted", "pieces")
 
 
 def test_a_transcript_that_passes_over_speech_marks_what_rests_on_it() -> None:
