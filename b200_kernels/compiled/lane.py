@@ -44,7 +44,9 @@ class Lane:
         self.busy_s = 0.0
         self._inbox, self._tell, self._threads = inbox, tell, threads
         self._waiting: deque[Asked] = deque()
+        self._joining: list[Asked] = []
         self._running: list[Asked] = []
+        self._crowded = False
         self._closing = False
         self._thread = threading.Thread(target=self._run, name="compiled-engine", daemon=True)
         self._thread.start()
@@ -82,6 +84,7 @@ class Lane:
             for writing in one.job.writings:
                 writing.begin_again()
         self._waiting.extendleft(reversed(asked))
+        self._crowded = True
         if self.batch.device.type == "cuda":
             torch.cuda.empty_cache()
 
@@ -89,7 +92,7 @@ class Lane:
         """Answer everybody with the error, those too who come later, until the engine is closed."""
         told = EngineError(f"the engine is broken: {error}")
         told.__cause__ = error
-        left = [*self._running, *self._waiting]
+        left = [*self._running, *self._joining, *self._waiting]
         while left or not self._closing:
             for asked in left:
                 _refuse(asked, told)
@@ -99,7 +102,7 @@ class Lane:
     def _arrive(self) -> bool:
         """Let join what has arrived, as much as fits and is encoded together; False once all is done and closed."""
         joining: list[Asked] = []
-        while len(joining) < self.batch.encode_at_once:
+        while len(joining) < self.batch.encode_at_once and not (self._crowded and self._running):
             idle = not (self._running or joining or self._waiting)
             asked = self._waiting.popleft() if self._waiting else self._take(wait=idle)
             if asked is None:
@@ -113,7 +116,9 @@ class Lane:
         if self._threads is not None:
             torch.set_num_threads(self._threads)  # each time: other libraries set it for the whole process
         began = time.perf_counter()
+        self._joining = joining
         self._join(joining)
+        self._joining = []
         self.busy_s += time.perf_counter() - began
         return bool(self._running or joining or self._waiting or not self._closing)
 
@@ -166,13 +171,14 @@ class Lane:
         finished = [asked for asked in self._running if asked.job.done]
         gone = {id(asked) for asked in (*cancelled, *finished)}
         self._running = [asked for asked in self._running if id(asked) not in gone]
+        self._crowded = self._crowded and not finished
         for asked in finished:
             if asked.future.set_running_or_notify_cancel():
                 asked.future.set_result(self._tell(asked))
 
 
 def _refuse(asked: Asked, error: Exception) -> None:
-    if asked.future.set_running_or_notify_cancel():
+    if not asked.future.done() and asked.future.set_running_or_notify_cancel():
         asked.future.set_exception(error)
 
 
