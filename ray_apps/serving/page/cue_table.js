@@ -205,12 +205,16 @@ export class CueTable {
   }
 }
 
-// Near rows glide in. Rows far away have a guessed height until they are seen, so these are gone to twice.
+// Near rows glide in. Rows far away have a guessed height until they are seen, so these are gone to twice, with room.
 function bringIntoView(row) {
   const { top, bottom } = row.getBoundingClientRect();
   const near = top > -innerHeight / 2 && bottom < 1.5 * innerHeight;
-  row.scrollIntoView({ block: "nearest", behavior: near && !calm.matches ? "smooth" : "auto" });
-  if (!near) requestAnimationFrame(() => row.scrollIntoView({ block: "nearest", behavior: "auto" }));
+  const go = () => row.scrollIntoView({ block: "center" });
+  if (near) row.scrollIntoView({ block: "nearest", behavior: calm.matches ? "auto" : "smooth" });
+  else {
+    go();
+    requestAnimationFrame(go);
+  }
 }
 
 function wholeMilliseconds(seconds) {

@@ -46,7 +46,7 @@ function choose(chosen) {
   forget();
   player.load(file);
   part("progress").hidden = true;
-  part("result").hidden = false;
+  for (const id of ["result", "skip"]) part(id).hidden = false;
   part("empty").hidden = false;
   part("unplayable").hidden = true;
 }
@@ -138,8 +138,8 @@ function working(now) {
     work = null;
     document.title = TITLE;
   }
-  if (focused === part("start") && now) part("cancel").focus();
-  if (focused === part("cancel") && !now) part("start").focus();
+  if (now && [part("start"), document.body].includes(focused)) part("cancel").focus(); // or it would fall out of sight
+  if (!now && focused === part("cancel")) part("start").focus();
 }
 
 // `amount` of `whole` in the words of `unit`; without them nobody knows how long it takes.

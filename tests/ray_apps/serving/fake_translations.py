@@ -62,12 +62,13 @@ def _received(request: Request, body: bytes) -> Received:
 
 @dataclass
 class FakeTranslations:
-    """What the fake says, set by a test; ``hold_after`` cues it waits until ``go_on`` is set."""
+    """What the fake says, set by a test; before the upload or after so many cues it waits until ``go_on`` is set."""
 
     cues: list[dict[str, Any]] = field(default_factory=list)
     duration: float = 48.0
     language: str = "tr"
     demo_model: bool = False
+    hold_upload: bool = False
     hold_after: int | None = None
     refusal: Response | None = None
     key: str | None = None
@@ -78,10 +79,15 @@ class FakeTranslations:
     """Set when the client went away before the end."""
 
     async def answer(self, request: Request) -> Response:
+        if self.hold_upload:
+            await self._wait()
         self.received.append(_received(request, await request.body()))
         if refused := self.refusal or self.without_key(request):
             return refused
         return StreamingResponse(self._events(), media_type="text/event-stream; charset=utf-8")
+
+    async def _wait(self) -> None:
+        await anyio.to_thread.run_sync(self.go_on.wait, abandon_on_cancel=True)
 
     def without_key(self, request: Request) -> Response | None:
         wanted = f"Bearer {self.key}" if self.key else request.headers.get("Authorization")
@@ -103,7 +109,7 @@ class FakeTranslations:
             yield {"type": "transcript.text.delta", "delta": each["text"] + "\n", "cue": each}
             yield {"type": "voxtral.progress", "done_s": each["end"], "duration_s": self.duration}
             if number == self.hold_after:
-                await anyio.to_thread.run_sync(self.go_on.wait, abandon_on_cancel=True)
+                await self._wait()
         if self.ending == "cut":
             raise ConnectionError("the fake breaks off")
         if self.ending == "error":

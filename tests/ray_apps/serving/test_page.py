@@ -23,10 +23,12 @@ from starlette.testclient import TestClient
 
 from quality.gate import Judgement
 from quality.subtitle_rules import Violation
+from tests.ray_apps.serving import page_looks as looks
 from tests.ray_apps.serving import page_steps as steps
 from tests.ray_apps.serving.fake_translations import FakeService, FakeTranslations, cue, refuse
 
 needs_chromium = pytest.mark.skipif(not steps.has_chromium(), reason=steps.MISSING)
+QUICK = {"deadline": "realtime", "cpu-used": "8"}
 HOSTILE = '<img src=x onerror="document.title=1"><script>document.title=2</script> --> & 00:00:01.000'
 
 
@@ -52,7 +54,7 @@ def film(tmp_path_factory: pytest.TempPathFactory, sample_archive: Path) -> Path
     """The sample film in codecs that every browser has (its own MPEG-4 Part 2 is none), with a name in two scripts."""
     made = tmp_path_factory.mktemp("film") / "Yolculuğum – дорога.webm"
     with av.open(sample_archive / "films" / "yolculuk.mp4") as given, av.open(made, "w") as out:
-        picture = out.add_stream("libvpx", rate=5, width=320, height=192, pix_fmt="yuv420p", options={"cpu-used": "8"})
+        picture = out.add_stream("libvpx", rate=5, width=320, height=192, pix_fmt="yuv420p", options=QUICK)
         sound = out.add_stream("libopus", rate=48_000, layout="mono")
         resampler = av.AudioResampler("s16", "mono", 48_000)
         for frame in given.decode(video=0, audio=0):
@@ -238,8 +240,7 @@ def test_the_playing_cue_is_marked_and_scrolled_to(page: Chrome, film: Path):
     steps.wait_for_player(page)
     page.execute_script("document.querySelector('video').currentTime = 45.5")
     steps.wait(page, lambda: steps.playing(page) == ["14"])
-    visible = "const b = document.querySelector('.playing').getBoundingClientRect(); return b.top >= 0 && b.bottom <= innerHeight"
-    steps.wait(page, lambda: page.execute_script(visible))
+    steps.wait(page, lambda: looks.playing_cue_is_in_view(page))
     page.execute_script("document.querySelector('video').currentTime = 47.6")
     steps.wait(page, lambda: steps.playing(page) == [])
 
@@ -522,6 +523,37 @@ def test_cancelling_stops_the_servers_work_and_keeps_what_came(page: Chrome, say
 
 
 @needs_chromium
+def test_how_far_an_upload_is_can_be_seen_and_cancelled(page: Chrome, says: FakeTranslations, tmp_path: Path):
+    long = tmp_path / "long.wav"
+    with long.open("wb") as file:
+        file.truncate(40_000_000)
+    says.hold_upload = True
+    make(page, long)
+    steps.wait(page, lambda: re.fullmatch(r"\d+\.\d MB of 40\.0 MB", steps.text_of(page, "#amount")))
+    assert steps.text_of(page, "#phase") == "Sending the file"
+    assert 0 < float(steps.part(page, "#bar").get_attribute("value")) < 1
+    steps.part(page, "#cancel").click()
+    assert steps.wait_for_alert(page) == "Cancelled."
+    says.hold_upload = False
+    steps.part(page, "#alert button").click()
+    steps.wait_until_done(page)
+    assert [received.file_bytes for received in says.received] == [40_000_000]
+
+
+@needs_chromium
+def test_a_server_that_is_gone_is_told(page: Chrome, service: FakeService, film: Path):
+    steps.choose_file(page, film)
+    page.execute_cdp_cmd("Network.enable", {})
+    offline = {"offline": True, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
+    page.execute_cdp_cmd("Network.emulateNetworkConditions", offline)
+    steps.start(page)
+    assert steps.wait_for_alert(page).startswith("The connection was lost while the file was sent.")
+    page.execute_cdp_cmd("Network.emulateNetworkConditions", offline | {"offline": False})
+    steps.part(page, "#alert button").click()
+    steps.wait_until_done(page)
+
+
+@needs_chromium
 def test_nothing_or_an_empty_file_is_not_sent(page: Chrome, says: FakeTranslations, tmp_path: Path):
     steps.start(page)
     assert steps.wait_for_alert(page) == "Choose an audio or video file first."
@@ -543,23 +575,13 @@ def test_silence_is_told(page: Chrome, says: FakeTranslations, film: Path):
 
 # --- for everybody
 
-FOCUS = """
-    const style = getComputedStyle(document.activeElement.matches("#file") ? document.querySelector("label[for=file]")
-        : document.activeElement);
-    return {name: document.activeElement.id || document.activeElement.className || document.activeElement.tagName,
-            seen: style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2};"""
-NAMELESS = """
-    const named = (e) => e.labels?.length || e.textContent.trim() || e.getAttribute("aria-label");
-    return [...document.querySelectorAll("button, input, select, textarea, summary, video")]
-        .filter((e) => !named(e)).map((e) => e.outerHTML);"""
-
 
 def tab_to(page: Chrome, name: str) -> list[str]:
     """Press Tab until an element has the focus; every stop on the way can be seen."""
     passed = []
     for _ in range(25):
         ActionChains(page).send_keys(Keys.TAB).perform()
-        focus = page.execute_script(FOCUS)
+        focus = looks.focus(page)
         passed.append(focus["name"])
         if focus["name"] != "VIDEO":  # the browser marks its own controls
             assert focus["seen"], focus
@@ -571,7 +593,7 @@ def tab_to(page: Chrome, name: str) -> list[str]:
 @needs_chromium
 def test_everything_can_be_done_with_the_keyboard(page: Chrome, film: Path, film_cues: list[dict], tmp_path: Path):
     press = lambda *keys: ActionChains(page).send_keys(*keys).perform()  # noqa: E731
-    assert tab_to(page, "file") == ["skip", "file"]
+    assert tab_to(page, "file") == ["file"]
     page.switch_to.active_element.send_keys(str(film))
     assert tab_to(page, "spoken") == ["spoken"]
     press("Turk")
@@ -590,15 +612,15 @@ def test_everything_can_be_done_with_the_keyboard(page: Chrome, film: Path, film
     press("Non. ")
     ActionChains(page).key_down(Keys.CONTROL).send_keys(Keys.ENTER).key_up(Keys.CONTROL).perform()
     assert steps.cue_rows(page)[2]["target"] in (film_cues[2]["text"] + "Non.", "Non. " + film_cues[2]["text"])
-    assert page.execute_script(FOCUS) == {"name": "edit", "seen": True}
+    assert looks.focus(page) == {"name": "edit", "seen": True}
     press(Keys.ENTER, "zzz", Keys.ESCAPE)
     assert "zzz" not in steps.cue_rows(page)[2]["target"]
     press(Keys.ARROW_UP)
     assert page.switch_to.active_element.get_attribute("aria-label") == "Edit cue 2"
     for _ in range(2):  # back over this cue's own button
         ActionChains(page).key_down(Keys.SHIFT).send_keys(Keys.TAB).key_up(Keys.SHIFT).perform()
-    assert page.execute_script(FOCUS)["name"] == "follow"
-    assert page.execute_script(NAMELESS) == []
+    assert looks.focus(page)["name"] == "follow"
+    assert looks.without_a_name(page) == []
 
 
 @needs_chromium
@@ -611,6 +633,8 @@ def test_the_focus_is_never_lost_between_start_cancel_and_start(page: Chrome, sa
     page.switch_to.active_element.send_keys(Keys.ENTER)
     steps.wait_for_alert(page)
     assert page.switch_to.active_element.get_attribute("id") == "start"
+    steps.part(page, "#alert button").send_keys(Keys.ENTER)
+    assert page.switch_to.active_element.get_attribute("id") == "cancel"
 
 
 @needs_chromium
@@ -624,27 +648,6 @@ def test_progress_is_said_seldom_and_politely(page: Chrome, film: Path):
     said = page.execute_script("return window.said")
     assert said[-1] == "Done: 14 cues in 0:48, Turkish to French"
     assert len(said) <= 6
-
-
-CONTRASTS = """
-    const rgba = (text) => (text.match(/[\\d.]+/g) ?? []).map(Number);
-    const over = ([r, g, b, a = 1], ground) => [r, g, b].map((c, i) => c * a + ground[i] * (1 - a));
-    const ground = (e) => {
-        if (!e) return [255, 255, 255];
-        const colour = rgba(getComputedStyle(e).backgroundColor);
-        return (colour[3] ?? 1) === 1 ? colour : over(colour, ground(e.parentElement));
-    };
-    const light = (colour) => colour.map((c) => c / 255).map((c) => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
-        .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
-    const found = {};
-    for (const e of document.querySelectorAll("body *")) {
-        const own = [...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim()) || e.matches("input, select, textarea");
-        if (!own || !e.checkVisibility({visibilityProperty: true, opacityProperty: true}) || e.matches(":disabled, option, optgroup")) continue;
-        const below = ground(e);
-        const [high, low] = [light(over(rgba(getComputedStyle(e).color), below)), light(below)].sort((a, b) => b - a);
-        found[e.tagName + "." + e.className + "#" + e.id] = (high + 0.05) / (low + 0.05);
-    }
-    return found;"""
 
 
 @needs_chromium
@@ -661,13 +664,10 @@ def test_all_text_can_be_read_in_both_schemes(page: Chrome, says: FakeTranslatio
     steps.part(page, ".editor .save").click()
     steps.go_to(page, 5)
     page.execute_script("document.querySelector('#key-box').open = true")
-    contrasts = page.execute_script(CONTRASTS)
+    contrasts = looks.contrasts(page)
     assert {name: ratio for name, ratio in contrasts.items() if ratio < 4.5} == {}
     assert {"SPAN.flag#", "P.notice#demo", "P.complaint#", "BUTTON.jump#"} <= set(contrasts)
-    bright = sum(int(c) for c in page.execute_script(
-        "return getComputedStyle(document.body).backgroundColor.match(/\\d+/g)"
-    ))  # fmt: skip
-    assert (bright > 600) == (scheme == "light")
+    assert (looks.brightness(page) > 0.5) == (scheme == "light")
 
 
 @needs_chromium
@@ -685,32 +685,21 @@ def test_a_phone_shows_everything_without_scrolling_sideways(page: Chrome, says:
     steps.part(page, "#cues tbody tr:nth-child(1) .edit").click()
     page.execute_script("document.querySelector('#key-box').open = true")
     assert page.execute_script(width) == 360
-    outside = page.execute_script("""
-        return [...document.querySelectorAll("main *, header *")].filter((e) => e.checkVisibility() && !e.closest(".unseen, thead"))
-            .filter((e) => { const b = e.getBoundingClientRect(); return b.width && (b.right > 360.5 || b.left < -0.5); })
-            .map((e) => e.outerHTML.slice(0, 80));""")
-    assert outside == []
+    assert looks.sticking_out(page) == []
     steps.part(page, ".editor .leave").click()
     steps.wait_for_player(page)
     page.execute_script("document.querySelector('video').currentTime = 45")
-    clear = """
-        const row = document.querySelector(".playing")?.getBoundingClientRect();
-        return row && row.top >= document.querySelector("video").getBoundingClientRect().bottom && row.bottom <= innerHeight"""
-    steps.wait(page, lambda: page.execute_script(clear))
-    small = page.execute_script("""
-        return [...document.querySelectorAll("button, select")].filter((e) => e.checkVisibility())
-            .filter((e) => e.getBoundingClientRect().height < 24).map((e) => e.outerHTML);""")
-    assert small == []
+    steps.wait(page, lambda: looks.playing_cue_is_in_view(page))
+    assert looks.hard_to_hit(page) == []
 
 
 @needs_chromium
 def test_nothing_moves_for_those_who_asked_for_stillness(page: Chrome, says: FakeTranslations, film: Path):
-    moving = "return document.getAnimations().length"
     show = "document.querySelector('#progress').hidden = false; document.querySelector('#bar').removeAttribute('value')"
     page.execute_script(show)
-    assert page.execute_script(moving) == 1
+    assert looks.animations(page) == 1
     steps.set_media(page, prefers_reduced_motion="reduce")
-    assert page.execute_script(moving) == 0
+    assert looks.animations(page) == 0
 
 
 @needs_chromium
