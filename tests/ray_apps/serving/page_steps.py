@@ -126,6 +126,18 @@ def video_time(browser: Chrome) -> float:
     return browser.execute_script("return document.querySelector('video').currentTime")
 
 
+def seek(browser: Chrome, seconds: float) -> None:
+    """Move the player, and wait until it and what it shows are there."""
+    browser.execute_async_script(
+        """
+        const [seconds, done] = arguments;
+        const video = document.querySelector("video");
+        video.addEventListener("seeked", () => requestAnimationFrame(() => requestAnimationFrame(done)), {once: true});
+        video.currentTime = seconds;""",
+        seconds,
+    )
+
+
 def shown_in_player(browser: Chrome) -> list[str]:
     """What the player's track shows now, as a viewer reads it."""
     return browser.execute_script("""
