@@ -98,7 +98,7 @@ export class CueTable {
     target.textContent = cue.lines.join("\n");
     target.lang = this.#languages.target;
     const source = row.querySelector(".source");
-    source.textContent = cue.source;
+    source.textContent = cue.source === cue.lines.join(" ") ? "" : cue.source; // a transcript needs no second one
     source.lang = this.#languages.source;
     row.querySelector(".speed .value").textContent = readingSpeed(cue.lines, cue.end - cue.start).toFixed(1);
     row.querySelector(".flag").textContent = judgement.word;

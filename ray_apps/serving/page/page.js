@@ -11,9 +11,16 @@ const part = (id) => document.getElementById(id);
 const KEY = "voxtral-api-key";
 const TITLE = document.title;
 
+const UNPLAYABLE = {
+  sound: "This browser plays the sound alone.",
+  nothing: "This browser cannot play the file. Its subtitles are made all the same.",
+};
 const player = new Player(part("stage"), {
   time: (seconds) => table.playAt(seconds, part("follow").checked),
-  playable: (can) => (part("unplayable").hidden = can),
+  playable: (what) => {
+    part("unplayable").textContent = UNPLAYABLE[what] ?? "";
+    part("unplayable").hidden = !(what in UNPLAYABLE);
+  },
 });
 const table = new CueTable(part("cues"), {
   jump: (cue) => {

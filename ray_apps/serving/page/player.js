@@ -56,10 +56,11 @@ export class Player {
     video.addEventListener("timeupdate", () => this.#on.time(video.currentTime));
     video.addEventListener("seeking", () => this.#on.time(video.currentTime));
     video.addEventListener("loadedmetadata", () => {
-      video.classList.toggle("sound-only", video.videoWidth === 0);
-      this.#on.playable(true);
+      const soundOnly = video.videoWidth === 0;
+      video.classList.toggle("sound-only", soundOnly);
+      this.#on.playable(soundOnly && this.#file.type.startsWith("video/") ? "sound" : "all");
     });
-    video.addEventListener("error", () => this.#on.playable(false));
+    video.addEventListener("error", () => this.#on.playable("nothing"));
     video.src = this.#url;
     this.video?.removeAttribute("src");
     this.video = video;

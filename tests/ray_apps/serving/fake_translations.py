@@ -73,6 +73,7 @@ class FakeTranslations:
     refusal: Response | None = None
     key: str | None = None
     ending: str = "done"
+    error: dict[str, str] = field(default_factory=dict)
     received: list[Received] = field(default_factory=list)
     go_on: threading.Event = field(default_factory=threading.Event)
     left: threading.Event = field(default_factory=threading.Event)
@@ -113,8 +114,7 @@ class FakeTranslations:
         if self.ending == "cut":
             raise ConnectionError("the fake breaks off")
         if self.ending == "error":
-            error = {"message": "the model died", "type": "server_error", "code": "engine"}
-            yield {"type": "error", "error": error}
+            yield {"type": "error", "error": self.error}
             return
         fields = self.received[-1].fields
         yield {

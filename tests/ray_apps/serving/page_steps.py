@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
 from selenium import webdriver
-from selenium.webdriver import Chrome, ChromeOptions, ChromeService, Keys
+from selenium.webdriver import ActionChains, Chrome, ChromeOptions, ChromeService, Keys
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import Select, WebDriverWait
@@ -176,6 +178,14 @@ def download(browser: Chrome, kind: str, downloads: Path) -> Path:
         return [path for path in set(downloads.iterdir()) - before if path.suffix == f".{kind}"]
 
     return wait(browser, arrived)[0]
+
+
+def take_picture(browser: Chrome, path: Path) -> None:
+    """A PNG of the screen, of 64 levels a colour, which is a third smaller."""
+    ActionChains(browser).pause(2).perform()  # the browser's own controls turn a wheel for a while
+    picture = Image.open(io.BytesIO(browser.get_screenshot_as_png())).convert("RGB")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    picture.point(lambda level: level & 0xFC | level >> 6).save(path, optimize=True)
 
 
 def console_errors(browser: Chrome) -> list[str]:

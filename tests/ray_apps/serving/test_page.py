@@ -6,7 +6,6 @@ the documents.
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import re
@@ -17,7 +16,6 @@ import av
 import pytest
 import srt
 import webvtt
-from PIL import Image
 from selenium.webdriver import ActionChains, Chrome, Keys
 from starlette.testclient import TestClient
 
@@ -249,6 +247,7 @@ def test_the_playing_cue_is_marked_and_scrolled_to(page: Chrome, film: Path):
 def test_a_transcript_is_asked_for_where_the_languages_are_the_same_or_none_is_named(
     page: Chrome, says: FakeTranslations, film: Path
 ):
+    says.cues = [each | {"text": each["source"]} for each in says.cues]
     make(page, film, "tr", "tr")
     steps.wait_until_done(page)
     make(page, film, "", "")
@@ -259,6 +258,9 @@ def test_a_transcript_is_asked_for_where_the_languages_are_the_same_or_none_is_n
         ("tr", None),
         (None, None),
     ]
+    rows = steps.cue_rows(page)
+    assert [row["source"] for row in rows] == [""] * 14
+    assert "" not in [row["target"] for row in rows]
 
 
 @needs_chromium
@@ -279,10 +281,21 @@ def test_a_file_that_the_browser_cannot_show_is_subtitled_all_the_same(page: Chr
     strange.write_bytes(b"no browser reads this")
     make(page, strange)
     steps.wait_until_done(page)
-    assert steps.part(page, "#unplayable").is_displayed()
+    assert "cannot play the file" in steps.text_of(page, "#unplayable")
     steps.go_to(page, 4)
     assert steps.playing(page) == ["4"]
     assert steps.download(page, "srt", tmp_path).name == "strange.fr.srt"
+
+
+@needs_chromium
+def test_sound_without_a_picture_has_subtitles_too(page: Chrome, sample_archive: Path, film_cues: list[dict]):
+    make(page, sample_archive / "films" / "yolculuk.mp4")  # its pictures are in a codec that browsers do not have
+    steps.wait_until_done(page)
+    steps.wait_for_player(page)
+    assert steps.text_of(page, "#unplayable") == "This browser plays the sound alone."
+    steps.go_to(page, 2)
+    steps.wait(page, lambda: steps.shown_in_player(page) == [film_cues[1]["text"]])
+    assert steps.playing(page) == ["2"]
 
 
 @needs_chromium
@@ -402,14 +415,14 @@ def test_hostile_text_stays_text_in_the_table_the_player_and_the_files(
 ):
     shown = HOSTILE.replace("00:00:01.000", "00:00:01\u2060.000")
     says.cues = [
-        cue(1, 0.5, 2.0, HOSTILE, source=HOSTILE, verdict="needs_review", reasons=[HOSTILE]),
+        cue(1, 0.5, 2.0, HOSTILE, source=f"Söz: {HOSTILE}", verdict="needs_review", reasons=[HOSTILE]),
         cue(2, 3.0, 4.0, "a\n\n\n2\n00:00:00,000 --> 00:00:09,000\nb\x00\u2028c"),
     ]
     title = page.title
     make(page, film)
     steps.wait_until_done(page)
     rows = steps.cue_rows(page)
-    assert (rows[0]["target"], rows[0]["source"]) == (HOSTILE, HOSTILE)
+    assert (rows[0]["target"], rows[0]["source"]) == (HOSTILE, f"Söz: {HOSTILE}")
     assert page.execute_script("return document.querySelectorAll('#cues img, #cues script').length") == 0
     assert page.title == title
     steps.wait_for_player(page)
@@ -498,12 +511,13 @@ def test_a_key_is_asked_for_sent_and_kept_in_this_tab_alone(page: Chrome, says: 
 @needs_chromium
 @pytest.mark.parametrize(
     ("ending", "told"),
-    [("cut", "The connection was lost."), ("error", "The server stopped before the end. It says: the model died")],
+    [("cut", "The connection was lost."), ("error", "The server stopped before the end. It says: the model died.")],
 )
 def test_cues_that_came_before_the_end_failed_are_kept(
     page: Chrome, says: FakeTranslations, film: Path, tmp_path: Path, ending, told
 ):
     says.cues, says.ending, says.hold_after = says.cues[:2], ending, 2
+    says.error = {"message": "the model died", "type": "server_error", "code": "internal"}
     make(page, film)
     steps.wait_for_cues(page, 2)
     says.go_on.set()
@@ -511,6 +525,21 @@ def test_cues_that_came_before_the_end_failed_are_kept(
     assert alert.startswith(told)
     assert alert.endswith("The 2 cues so far are kept.")
     assert steps.download(page, "srt", tmp_path).name == "Yolculuğum – дорога.fr.incomplete.srt"
+
+
+@needs_chromium
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [("not_media", "no audio or video"), ("deadline", "longer than the server allows"), ("too_long", "or longer")],
+)
+def test_a_refusal_after_the_answer_began_is_explained_as_well(
+    page: Chrome, says: FakeTranslations, film: Path, code, told
+):
+    says.cues, says.ending, says.error = [], "error", {"message": "so it is", "code": code}
+    make(page, film)
+    alert = steps.wait_for_alert(page)
+    assert told in alert
+    assert alert.endswith("It says: so it is.")
 
 
 @needs_chromium
@@ -746,11 +775,6 @@ def test_pictures_of_the_page_at_work(page: Chrome, says: FakeTranslations, film
     if name == "phone":
         page.execute_script("scrollTo(0, document.querySelector('#stage').offsetTop)")
     page.execute_script("document.activeElement.blur()")
-    seeked = "const v = document.querySelector('video'); return !v.seeking && v.readyState >= 2"
-    steps.wait(page, lambda: page.execute_script(seeked))
-    ActionChains(page).pause(2).perform()  # the browser's own controls turn a wheel for a while
-    folder = Path(os.environ["PAGE_SCREENSHOTS"])
-    folder.mkdir(parents=True, exist_ok=True)
-    picture = Image.open(io.BytesIO(page.get_screenshot_as_png())).convert("RGB")
-    picture.point(lambda v: v & 0xFC | v >> 6).save(folder / f"{name}.png", optimize=True)  # a third smaller
-    assert (folder / f"{name}.png").stat().st_size < 150_000
+    made = Path(os.environ["PAGE_SCREENSHOTS"]) / f"{name}.png"
+    steps.take_picture(page, made)
+    assert made.stat().st_size < 150_000
