@@ -162,7 +162,9 @@ class FakeService:
             listener.listen()
             thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
             thread.start()
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-            self.says.go_on.set()
-            server.should_exit = True
-            thread.join()
+            try:
+                yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+            finally:
+                self.says.go_on.set()
+                server.should_exit = True
+                thread.join()

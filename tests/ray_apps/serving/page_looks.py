@@ -85,5 +85,13 @@ def playing_cue_is_in_view(browser: Chrome) -> bool:
         return Boolean(row) && row.top >= (beside ? 0 : player.bottom) && row.bottom <= innerHeight;""")
 
 
+def focus_is_covered(browser: Chrome) -> bool:
+    """What has the focus lies beneath something, or outside of the screen (WCAG 2.2, 2.4.11)."""
+    return browser.execute_script("""
+        const box = document.activeElement.getBoundingClientRect();
+        const top = document.elementFromPoint(box.left + box.width / 2, box.top + box.height / 2);
+        return !document.activeElement.contains(top);""")
+
+
 def animations(browser: Chrome) -> int:
     return browser.execute_script("return document.getAnimations().length")

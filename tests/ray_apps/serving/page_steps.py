@@ -147,8 +147,15 @@ def shown_in_player(browser: Chrome) -> list[str]:
         return [...(track?.activeCues ?? [])].map((cue) => cue.getCueAsHTML().textContent);""")
 
 
+def _row(browser: Chrome, number: int) -> WebElement:
+    """A cue's row, brought before the eyes: the player of a small screen may lie over it."""
+    row = part(browser, f"#cues tbody tr:nth-child({number})")
+    browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", row)
+    return row
+
+
 def go_to(browser: Chrome, number: int) -> None:
-    part(browser, f"#cues tbody tr:nth-child({number}) .jump").click()
+    _row(browser, number).find_element(By.CSS_SELECTOR, ".jump").click()
 
 
 def playing(browser: Chrome) -> list[str]:
@@ -159,7 +166,7 @@ def edit(
     browser: Chrome, number: int, *, text: str | None = None, begin: str | None = None, end: str | None = None
 ) -> None:
     """Open a cue's editor, fill what is given, save with Ctrl+Enter."""
-    row = part(browser, f"#cues tbody tr:nth-child({number})")
+    row = _row(browser, number)
     row.find_element(By.CSS_SELECTOR, ".edit").click()
     for selector, value in ((".start", begin), (".stop", end), ("textarea", text)):
         if value is not None:

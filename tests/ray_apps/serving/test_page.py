@@ -724,6 +724,10 @@ def test_a_phone_shows_everything_without_scrolling_sideways(page: Chrome, says:
     steps.seek(page, 45)
     steps.wait(page, lambda: looks.playing_cue_is_in_view(page))
     assert looks.hard_to_hit(page) == []
+    page.execute_script("document.querySelector('.playing .jump').focus()")
+    for _ in range(7):
+        ActionChains(page).send_keys(Keys.ARROW_UP).perform()
+        assert not looks.focus_is_covered(page)
 
 
 @needs_chromium
