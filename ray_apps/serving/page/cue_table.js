@@ -63,6 +63,7 @@ export class CueTable {
     this.#mark(this.#playing, false);
     this.#playing = position;
     this.#mark(position, true);
+    this.#on.playing(this.cues[position]);
     if (position >= 0 && follow && !this.#body.querySelector(".editor")) bringIntoView(this.#rows[position]);
   }
 
@@ -164,6 +165,7 @@ export class CueTable {
         cue.edited = !same(cue, cue.original);
         this.#show(position);
         this.#on.edited(cue);
+        if (position === this.#playing) this.#on.playing(cue);
       }
       row.querySelector(".edit").focus();
     };

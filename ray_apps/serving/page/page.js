@@ -27,6 +27,8 @@ const table = new CueTable(part("cues"), {
     player.goTo(cue.start);
     table.playAt(cue.start, false);
   },
+  // Browsers show no track where there is no picture.
+  playing: (cue) => (part("caption").textContent = cue ? cue.lines.join("\n") : ""),
   edited: (cue) => {
     player.put(cue);
     unsaved = true;
@@ -61,6 +63,7 @@ function choose(chosen) {
 function forget() {
   const [spoken, target] = [part("spoken").value, part("target").value];
   table.clear({ target: target || spoken, source: spoken });
+  part("caption").textContent = "";
   made = null;
   unsaved = false;
   showCount();

@@ -63,7 +63,8 @@ export class Player {
     video.addEventListener("error", () => this.#on.playable("nothing"));
     video.src = this.#url;
     this.video?.removeAttribute("src");
+    this.video?.remove();
     this.video = video;
-    this.#stage.replaceChildren(video);
+    this.#stage.prepend(video);
   }
 }

@@ -206,6 +206,7 @@ def test_cues_are_there_while_the_work_goes_on(page: Chrome, says: FakeTranslati
     steps.wait_until_done(page)
     assert steps.text_of(page, "#phase") == "Done: 14 cues in 0:48, Turkish to French"
     assert steps.playing(page) == ["3"]
+    assert not steps.part(page, "#caption").is_displayed()  # the player's own is enough
 
 
 @needs_chromium
@@ -294,8 +295,12 @@ def test_sound_without_a_picture_has_subtitles_too(page: Chrome, sample_archive:
     steps.wait_for_player(page)
     assert steps.text_of(page, "#unplayable") == "This browser plays the sound alone."
     steps.go_to(page, 2)
-    steps.wait(page, lambda: steps.shown_in_player(page) == [film_cues[1]["text"]])
-    assert steps.playing(page) == ["2"]
+    steps.wait(page, lambda: steps.playing(page) == ["2"])
+    assert steps.text_of(page, "#caption") == film_cues[1]["text"]
+    steps.edit(page, 2, text="Autrement.")
+    assert steps.text_of(page, "#caption") == "Autrement."
+    steps.seek(page, 6.1)
+    assert steps.text_of(page, "#caption") == ""
 
 
 @needs_chromium
@@ -776,8 +781,8 @@ def test_pictures_of_the_page_at_work(page: Chrome, says: FakeTranslations, film
         steps.edit(page, 2, text="Lundi, nous partons\npour Trabzon.")
     steps.go_to(page, 3 if name == "phone" else 5)
     steps.wait(page, lambda: steps.shown_in_player(page))
-    if name == "phone":
-        page.execute_script("scrollTo(0, document.querySelector('#stage').offsetTop)")
+    first = "#stage" if name == "phone" else "body"
+    page.execute_script("scrollTo(0, document.querySelector(arguments[0]).offsetTop)", first)
     page.execute_script("document.activeElement.blur()")
     made = Path(os.environ["PAGE_SCREENSHOTS"]) / f"{name}.png"
     steps.take_picture(page, made)
