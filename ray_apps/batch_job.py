@@ -19,7 +19,7 @@ from cluster.feedback import Feedback
 from cluster.resources import ResourcePlan
 from cluster.resources import plan as plan_resources
 from pipelines.archive.storage import Store
-from pipelines.ledger.assemble import MediumReport, assemble, build
+from pipelines.ledger.assemble import MediumReport, assemble
 from pipelines.ledger.lease import Lease, LeaseHeld
 from pipelines.ledger.muxed import ChangedCopy, mux
 from pipelines.ledger.output_names import OutputNames
@@ -382,8 +382,7 @@ def _mux_medium(parts: PartStore, medium: Medium, shared: tuple[Run, OutputNames
     """Copy a medium that is done, with its subtitles in it, unless its copy is there; returns why not."""
     run, names = shared
     try:
-        built = build(medium, parts.read_medium(medium.id), run.fingerprint, run.cues, run.targets)
-        mux(built, run.fingerprint, parts.store, names, limits)
+        mux(medium, parts.read_medium(medium.id), run, parts.store, names, limits)
     except (OSError, ValueError, MediaError, ChangedCopy) as error:
         return str(error)
     return None
