@@ -111,7 +111,7 @@ class Built:
 
     def review_rows(self, language: str) -> list[Cue | Stretch]:
         stretches = [stretch for stretch in self.report.uncovered if stretch.language == language]
-        return review_rows(self.cues[language], stretches)
+        return review_rows(self.cues[language], stretches, self.tracks[language].dismissals)
 
     def render(self, language: str, fmt: str) -> bytes:
         """The bytes of one of its files."""
