@@ -248,7 +248,7 @@ class _Job:
                 report = str(error).strip().splitlines()[-1]
             if isinstance(report, MediumReport):
                 self.tally.medium(report)
-                for sentence in (*report.kept_edits, *report.lost_corrections):
+                for sentence in report.kept_edits:
                     self.feedback.warning(sentence)
             else:
                 self.feedback.warning(f"{name}: not assembled, the next run does it: {report}")
@@ -284,7 +284,7 @@ class _Job:
             # Media that are being assembled right now would look open to the tables.
             self._collect(wait_s=30)
         totals = write_tables(self.plan.store, self.run_record, self.tally.open_failures())
-        for sentence in (*totals.damaged, *totals.kept_edits):
+        for sentence in (*totals.damaged, *totals.kept_edits, *totals.lost_corrections):
             self.feedback.warning(sentence)
         summary = replace(self.tally.summary(totals, interrupted, wall_s), not_muxed=self.not_muxed)
         write_summary(self.plan.store, asdict(summary))
