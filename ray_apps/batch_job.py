@@ -19,7 +19,7 @@ from cluster.feedback import Feedback
 from cluster.resources import ResourcePlan
 from cluster.resources import plan as plan_resources
 from pipelines.archive.storage import Store
-from pipelines.ledger.assemble import MediumReport, assemble, build
+from pipelines.ledger.assemble import MediumReport, assemble
 from pipelines.ledger.lease import Lease, LeaseHeld
 from pipelines.ledger.muxed import ChangedCopy, mux
 from pipelines.ledger.output_names import OutputNames
@@ -248,7 +248,7 @@ class _Job:
                 report = str(error).strip().splitlines()[-1]
             if isinstance(report, MediumReport):
                 self.tally.medium(report)
-                for sentence in (*report.kept_edits, *report.lost_corrections):
+                for sentence in report.kept_edits:
                     self.feedback.warning(sentence)
             else:
                 self.feedback.warning(f"{name}: not assembled, the next run does it: {report}")
@@ -284,7 +284,7 @@ class _Job:
             # Media that are being assembled right now would look open to the tables.
             self._collect(wait_s=30)
         totals = write_tables(self.plan.store, self.run_record, self.tally.open_failures())
-        for sentence in (*totals.damaged, *totals.kept_edits):
+        for sentence in (*totals.damaged, *totals.kept_edits, *totals.lost_corrections):
             self.feedback.warning(sentence)
         summary = replace(self.tally.summary(totals, interrupted, wall_s), not_muxed=self.not_muxed)
         write_summary(self.plan.store, asdict(summary))
@@ -382,8 +382,7 @@ def _mux_medium(parts: PartStore, medium: Medium, shared: tuple[Run, OutputNames
     """Copy a medium that is done, with its subtitles in it, unless its copy is there; returns why not."""
     run, names = shared
     try:
-        built = build(medium, parts.read_medium(medium.id), run.fingerprint, run.cues, run.targets)
-        mux(built, run.fingerprint, parts.store, names, limits)
+        mux(medium, parts.read_medium(medium.id), run, parts.store, names, limits)
     except (OSError, ValueError, MediaError, ChangedCopy) as error:
         return str(error)
     return None

@@ -29,7 +29,7 @@ def make_settings(flags: Mapping[str, Any], config: Path | None) -> Settings:
 
     ``flags`` are named as the fields of Settings, with ``quality`` and ``meaning`` for the gate's, and ``profile``,
     ``bilingual``, ``mux`` and ``ass_style`` (a file) for the cues'; None (or an empty list) means that the flag was not
-    given. ``config`` is a YAML file with the same names, nested as the tree is.
+    given. ``config`` is a YAML file with the same names, nested as the tree is; ``cues.ass_style`` is a file there too.
 
     Raises:
         UsageError: the file cannot be read, or a value does not fit.
@@ -60,20 +60,26 @@ def _from_yaml(path: Path) -> dict[str, Any]:
 
 
 def _in_their_place(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Some names stand at the top for people, and belong further down."""
+    """Some names stand at the top for people, and belong further down; a style file's name becomes its content."""
     result = {name: value for name, value in values.items() if name not in _BELONGS_TO}
     for name, group in _BELONGS_TO.items():
         if name in values:
-            value = _style(values[name]) if name == "ass_style" else values[name]
-            result = _merged(result, {group: {name: value}})
+            result = _merged(result, {group: {name: values[name]}})
+    cues = result.get("cues")
+    if isinstance(cues, dict) and cues.get("ass_style"):
+        result["cues"] = cues | {"ass_style": _style(cues["ass_style"])}
     return result
 
 
-def _style(path: str | Path) -> str:
+def _style(path: object) -> str:
     """The content of a style file: whoever writes the subtitles may be on another machine."""
+    if not isinstance(path, str | Path):
+        raise UsageError(f"--ass-style {path!r} is no file's name")
     try:
         content = Path(path).read_text(encoding="utf-8-sig")
         read_styles(content)
+    except UnicodeDecodeError as error:
+        raise UsageError(f"--ass-style {path} is not in UTF-8: save it so in the program that made it") from error
     except (OSError, ValueError) as error:
         raise UsageError(f"--ass-style {path} cannot be used: {getattr(error, 'strerror', None) or error}") from error
     return content
@@ -131,6 +137,8 @@ def _validated(values: dict[str, Any]) -> Settings:
         raise UsageError(readable(error)) from error
     if settings.min_actors and settings.max_actors and settings.min_actors > settings.max_actors:
         raise UsageError(f"--min-actors {settings.min_actors} is more than --max-actors {settings.max_actors}")
+    if settings.cues.bilingual and settings.cues.max_lines == 1:
+        raise UsageError("--bilingual shows two languages, a line each at least: max_lines must be 2 or more")
     return settings
 
 

@@ -111,7 +111,7 @@ class Built:
 
     def review_rows(self, language: str) -> list[Cue | Stretch]:
         stretches = [stretch for stretch in self.report.uncovered if stretch.language == language]
-        return review_rows(self.cues[language], stretches)
+        return review_rows(self.cues[language], stretches, self.tracks[language].dismissals)
 
     def render(self, language: str, fmt: str) -> bytes:
         """The bytes of one of its files."""
@@ -197,6 +197,23 @@ def build(
     return replace(built, report=report.model_copy(update={"to_review": to_review}))
 
 
+def build_as_corrected(
+    medium: Medium,
+    parts: Sequence[Part],
+    fingerprint: str,
+    cue_settings: CueSettings,
+    targets: Sequence[str],
+    store: Store,
+) -> Built:
+    """:func:`build`, with the corrections that people made.
+
+    Raises:
+        DamagedCorrections: if they cannot be read.
+    """
+    by_hand = read_corrections(store, medium.id, medium.targets or targets)
+    return build(medium, parts, fingerprint, cue_settings, targets, by_hand)
+
+
 def assemble(
     medium: Medium,
     parts: Sequence[Part],
@@ -207,7 +224,8 @@ def assemble(
     names: OutputNames,
     targets: Sequence[str],
 ) -> MediumReport:
-    """:func:`build`, then write every format of every target language, each file whole; returns the report.
+    """:func:`build_as_corrected`, then write every format of every target language, each file whole;
+    returns the report.
 
     Doing it again gives the same files under the same names; a file that somebody changed is first kept aside,
     or left as it is if its text would be the same as before.
@@ -216,8 +234,7 @@ def assemble(
         StoreError: if a file cannot be written.
         DamagedCorrections: if corrections by hand cannot be read.
     """
-    by_hand = read_corrections(store, medium.id, medium.targets or targets)
-    built = build(medium, parts, fingerprint, cue_settings, targets, by_hand)
+    built = build_as_corrected(medium, parts, fingerprint, cue_settings, targets, store)
     outputs: dict[str, dict[str, str]] = {}
     written = Written()
     for language in built.languages:

@@ -2,9 +2,10 @@
 
     _voxtral/corrections/<medium>/<language>.json
 
-A correction names the cue that it replaces by time and text, not by number, so that it finds its cue again when the
-medium is assembled anew, under another profile or after another run. One that finds none stays in the file and is
-told: nothing that a person wrote is lost. It does not know where corrections come from.
+A correction names the cue that it replaces by time and whole text, not by number, so that it finds its cue again when
+the medium is assembled anew: by a later run, or under a profile that breaks only lines elsewhere. A profile that cuts
+the text into other cues leaves it without its cue: it stays in the file, is told, and is back with the old profile, so
+that nothing that a person wrote is lost. It does not know where corrections come from.
 """
 
 from __future__ import annotations
@@ -33,13 +34,18 @@ SHORTEST_S = 0.3
 
 class Correction(Record):
     """What a cue shall say. ``before`` is its text as it was assembled; empty for speech that had no cue. An empty
-    ``after`` takes the cue away.
+    ``after`` takes the cue away; of speech that had none it says that nobody speaks there.
     """
 
     start_s: float
     end_s: float
     before: str
     after: str
+
+    @property
+    def dismisses(self) -> bool:
+        """Whether it says that nobody speaks where no cue is."""
+        return not self.before and not self.after
 
 
 Corrections = Mapping[str, Sequence[Correction]]
@@ -53,13 +59,14 @@ class DamagedCorrections(ValueError):
 
 @dataclass(frozen=True)
 class Corrected:
-    """A track with its corrections: the cues, numbered anew, what each number's cue was corrected by, and what found
-    no cue.
+    """A track with its corrections: the cues, numbered anew, what each number's cue was corrected by, what found no
+    cue, and what says that nobody speaks.
     """
 
     cues: tuple[Cue, ...]
     made: dict[int, Correction] = field(default_factory=dict)
     unmatched: tuple[Correction, ...] = ()
+    dismissals: tuple[Correction, ...] = ()
 
 
 def corrected(
@@ -70,7 +77,8 @@ def corrected(
         return Corrected(tuple(cues))
     track: list[tuple[Cue, Correction | None]] = [(cue, None) for cue in cues]
     unmatched: list[Correction] = []
-    for correction in sorted(corrections, key=lambda c: (not c.before, c.start_s)):  # added cues last: they fill gaps
+    wanted = [correction for correction in corrections if not correction.dismisses]
+    for correction in sorted(wanted, key=lambda c: (not c.before, c.start_s)):  # added cues last: they fill gaps
         place = _find(track, correction) if correction.before else None
         if place is not None:
             track[place] = (_rewritten(track[place][0], correction.after, language, settings), correction)
@@ -82,6 +90,7 @@ def corrected(
         tuple(cue for cue, _ in numbered),
         {cue.index: correction for cue, correction in numbered if correction},
         tuple(unmatched),
+        tuple(correction for correction in corrections if correction.dismisses),
     )
 
 

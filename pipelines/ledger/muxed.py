@@ -7,12 +7,16 @@ it never passes through memory. It does not know containers.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pipelines.archive.candidates import SUBTITLED
 from pipelines.archive.storage import Store
-from pipelines.ledger.assemble import Built
+from pipelines.ledger.assemble import Built, build_as_corrected
 from pipelines.ledger.output_files import digest
 from pipelines.ledger.output_names import OutputNames
+from pipelines.ledger.runs import Run
 from pipelines.media.remux import SUFFIXES, SoftTrack, copy_with_subtitles
+from pipelines.records import Medium, Part
 from pipelines.settings import MediaLimits
 from pipelines.subtitles.subtitle_files import DEMO_NOTICE
 
@@ -21,19 +25,24 @@ class ChangedCopy(Exception):
     """A file lies under a copy's name that is not the one we wrote; the message says what to do."""
 
 
-def mux(built: Built, fingerprint: str, store: Store, names: OutputNames, limits: MediaLimits) -> str | None:
+def mux(
+    medium: Medium, parts: Sequence[Part], run: Run, store: Store, names: OutputNames, limits: MediaLimits
+) -> str | None:
     """The path of the medium's copy with one soft track for each language that has a cue; None if there is none.
+    ``parts`` are all of the medium's; people's corrections are in the tracks.
 
     Raises:
         MediaError: the medium cannot be read or copied.
         StoreError: the copy cannot be written.
         ChangedCopy: somebody changed the one that is there.
+        DamagedCorrections: corrections by hand cannot be read.
     """
+    built = build_as_corrected(medium, parts, run.fingerprint, run.cues, run.targets, store)
     tracks = _tracks(built)
     if not tracks:
         return None
-    stem = names.claim(built.medium, fingerprint, SUBTITLED, SUFFIXES)
-    made_of = digest(repr(tracks).encode())
+    stem = names.claim(medium, run.fingerprint, SUBTITLED, SUFFIXES)
+    made_of = _made_of(tracks)
     before = names.written(stem)
     for suffix, (of, *sizes) in before.items():
         path = f"{stem}.{suffix}"
@@ -49,6 +58,20 @@ def mux(built: Built, fingerprint: str, store: Store, names: OutputNames, limits
         if path != f"{stem}.{suffix}":
             store.delete(f"{stem}.{suffix}")
     return path
+
+
+def outdated(built: Built, store: Store, names: OutputNames) -> str | None:
+    """The path of a copy that shows other subtitles than the medium has now; None if there is none."""
+    stem = names.find(built.medium, built.report.fingerprint, SUBTITLED)
+    if stem is None:
+        return None
+    made_of = _made_of(_tracks(built))
+    paths = [f"{stem}.{suffix}" for suffix, (of, *_) in names.written(stem).items() if of != made_of]
+    return next(filter(store.exists, paths), None)
+
+
+def _made_of(tracks: Sequence[SoftTrack]) -> str:
+    return digest(repr(tracks).encode())
 
 
 def _write(built: Built, tracks: list[SoftTrack], stem: str, store: Store, limits: MediaLimits) -> str:

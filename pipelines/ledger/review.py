@@ -1,10 +1,11 @@
 """The review file of a medium: a CSV of the cues that want a look and of speech that got no cue, with room to correct.
 
-    film.fr.review.csv    index,start,end,reasons,source,text,correction,medium,language
+    film.fr.review.csv    index,start,end,reasons,source,text,correction,medium,language,start_ms
 
-Somebody opens it in a spreadsheet, writes into ``correction`` what a cue shall say (:data:`DELETE` to take it away),
-and gives it to ``voxtral apply-review``. So it is read as spreadsheets write: UTF-8 with a byte order mark, commas,
-semicolons or tabs. It does not know what becomes of a correction.
+Somebody opens it in a spreadsheet, writes into ``correction`` what a cue shall say (:data:`DELETE` to take it away, or
+where nobody speaks), and gives it to ``voxtral apply-review``. So it is read as spreadsheets write: UTF-8 with a byte
+order mark, commas, semicolons or tabs. ``start_ms`` is when a row begins, for spreadsheets make of ``1:02:03.345`` what
+they like. It does not know what becomes of a correction.
 """
 
 from __future__ import annotations
@@ -14,17 +15,16 @@ import io
 import re
 from collections.abc import Sequence
 
-from pipelines.ledger.corrections import CORRECTED
+from pipelines.ledger.corrections import CORRECTED, NEAR_S, Correction
 from pipelines.ledger.coverage import Stretch
 from pipelines.records import Cue, Record
 
 REVIEW = "review.csv"
 """What the file's name ends in, where subtitles have their format."""
 DELETE = "[delete]"
-COLUMNS = ("index", "start", "end", "reasons", "source", "text", "correction", "medium", "language")
+COLUMNS = ("index", "start", "end", "reasons", "source", "text", "correction", "medium", "language", "start_ms")
 _FORMULA = ("=", "+", "-", "@", "'")
 """A cell that begins so is run as a formula by spreadsheets; an apostrophe before it says that it is text."""
-_TIME = re.compile(r"(?:(\d+):)?(\d{1,2}):(\d{1,2}(?:[.,]\d+)?)")
 
 
 class ReviewError(ValueError):
@@ -36,8 +36,7 @@ class Reviewed(Record):
 
     line: int
     index: int | None
-    start_s: float | None
-    """None where the spreadsheet has made something else of the time."""
+    start_s: float
     text: str
     correction: str
     medium: str
@@ -49,14 +48,24 @@ def wants_a_look(cue: Cue) -> bool:
     return cue.verdict != CORRECTED and (cue.verdict == "needs_review" or bool(cue.reasons))
 
 
-def review_rows(cues: Sequence[Cue], stretches: Sequence[Stretch]) -> list[Cue | Stretch]:
-    """What a review file lists, in time order; a stretch that has been given a cue since is no longer listed."""
+def review_rows(
+    cues: Sequence[Cue], stretches: Sequence[Stretch], dismissals: Sequence[Correction] = ()
+) -> list[Cue | Stretch]:
+    """What a review file lists, in time order; a stretch that has been given a cue since, or of which somebody said
+    that nobody speaks there, is no longer listed.
+    """
     open_stretches = [
         stretch
         for stretch in stretches
-        if stretch.wants_a_look and not any(c.start_s < stretch.end_s and c.end_s > stretch.start_s for c in cues)
+        if stretch.wants_a_look
+        and not any(c.start_s < stretch.end_s and c.end_s > stretch.start_s for c in cues)
+        and not any(_holds(dismissal, stretch) for dismissal in dismissals)
     ]
     return sorted([*filter(wants_a_look, cues), *open_stretches], key=lambda row: row.start_s)
+
+
+def _holds(dismissal: Correction, stretch: Stretch) -> bool:
+    return dismissal.start_s - NEAR_S <= stretch.start_s and stretch.end_s <= dismissal.end_s + NEAR_S
 
 
 def render_review(rows: Sequence[Cue | Stretch], medium_id: str, language: str) -> bytes:
@@ -65,7 +74,7 @@ def render_review(rows: Sequence[Cue | Stretch], medium_id: str, language: str) 
     writer = csv.writer(text)
     writer.writerow(COLUMNS)
     for row in rows:
-        writer.writerow(map(_cell, (*_row(row), "", medium_id, language)))
+        writer.writerow(map(_cell, (*_row(row), "", medium_id, language, f"{round(row.start_s * 1000)}")))
     return text.getvalue().encode("utf-8-sig", "replace")
 
 
@@ -140,26 +149,18 @@ def _reviewed(line: int, row: dict[str, str]) -> Reviewed | None:
     index = row.get("index", "").strip()
     if index and not re.fullmatch(r"[0-9]{1,9}", index):
         raise ValueError(f"{index!r} is no cue's number")
-    for column in ("medium", "language"):
+    for column in ("medium", "language", "start_ms"):
         if not row.get(column, "").strip():
             raise ValueError(f"its column {column} is empty: leave the other columns as they were")
-    start_s = _seconds(row.get("start", ""))
-    if not index and start_s is None:
-        raise ValueError(f"{row.get('start', '')!r} is no time, and the row has no cue's number")
+    start_ms = row["start_ms"].strip()
+    if not re.fullmatch(r"[0-9]{1,12}", start_ms):
+        raise ValueError(f"{start_ms!r} in its column start_ms is no number of milliseconds: leave it as it was")
     return Reviewed(
         line=line,
         index=int(index) if index else None,
-        start_s=start_s,
+        start_s=int(start_ms) / 1000,
         text=_plain(row.get("text", "").strip()),
         correction=correction,
         medium=row["medium"].strip(),
         language=row["language"].strip(),
     )
-
-
-def _seconds(clock: str) -> float | None:
-    match = _TIME.fullmatch(clock.strip())
-    if match is None:
-        return None
-    hours, minutes, seconds = match.groups()
-    return int(hours or 0) * 3600 + int(minutes) * 60 + float(seconds.replace(",", "."))

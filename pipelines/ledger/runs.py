@@ -109,8 +109,7 @@ def save_run(
 def mark_assembled(store: Store, run: Run) -> Run:
     """Note that the files of all finished media are as ``run.cues`` wants them."""
     marked = run.model_copy(update={"assembled": run.cues})
-    if marked != run:
-        _save_record(store, marked)
+    _save_record(store, marked)
     return marked
 
 

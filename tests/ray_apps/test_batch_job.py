@@ -16,8 +16,10 @@ from b200_kernels.checkpoint_sources import EMBEDDED_FOLDER
 from b200_kernels.embedded.recipe.media import Container, write
 from cluster.feedback import SilentFeedback
 from pipelines.archive.storage import Store
+from pipelines.ledger.corrections import Correction, write_corrections
 from pipelines.ledger.lease import LeaseHeld
 from pipelines.ledger.parts import PartStore
+from pipelines.ledger.runs import load_run, mark_unassembled
 from pipelines.ledger.verify import verify
 from pipelines.media.decode import decode
 from pipelines.settings import MediaLimits
@@ -131,6 +133,30 @@ def test_copies_with_subtitles_cost_no_model_time_and_what_has_none_is_told(firs
     copies = sorted(str(path.relative_to(out)) for path in out.rglob("*.subtitled.*") if "_voxtral" not in path.parts)
     assert copies == ["alt klasör/ev 'ödevi' 🎬.subtitled.webm", "haberler.subtitled.mkv"]
     assert verify(Store(str(out))).problems == ()
+
+
+def test_a_correction_stands_in_the_copy_and_one_that_finds_no_cue_is_told(first, archive):
+    out, _ = first
+    store = Store(str(out))
+    muxed = settings(archive, out)
+    muxed = muxed.model_copy(update={"cues": muxed.cues.model_copy(update={"mux": True})})
+    medium = next(m for m in plan_job(muxed, SilentFeedback()).media if m.name == "haberler.mp3")
+    run_job(muxed, SilentFeedback())
+    cue = json.loads((out / "haberler.fr.json").read_text())["cues"][0]
+    fix = Correction(start_s=cue["start_s"], end_s=cue["end_s"], before=cue["text"], after="Dit par une personne.")
+    lost = Correction(start_s=1.0, end_s=2.0, before="Jamais dit.", after="x")
+    write_corrections(store, medium.id, "fr", [fix, lost])
+    mark_unassembled(store, load_run(store))
+    warned: list[str] = []
+
+    class FakeEar(SilentFeedback):
+        def warning(self, message: str) -> None:
+            warned.append(message)
+
+    run_job(muxed, FakeEar())
+    assert b"Dit par une personne." in (out / "haberler.subtitled.mkv").read_bytes()
+    assert sum("Jamais dit." in message for message in warned) == 1
+    assert verify(store).problems == ()
 
 
 def fake_dying_translator(medium_id: str) -> type[VoxtralTranslator]:

@@ -55,6 +55,7 @@ def fake_summary(**changes):
             "demo_model": False,
             "engine": "compiled",
             "dtype": "float32",
+            "kv_cache": "auto",
             "deterministic": False,
             "interrupted": False,
             **changes,

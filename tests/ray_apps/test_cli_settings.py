@@ -134,8 +134,8 @@ def test_formats_are_taken_as_people_write_them():
 def test_how_cues_look_is_said_by_flags_or_in_the_file(config, tmp_path):
     style = tmp_path / "house.ass"
     style.write_text("[Script Info]\n\n[V4+ Styles]\nFormat: Name, Fontname\nStyle: House,Georgia\n")
-    made = make_settings(flags(profile="ted", bilingual=True, ass_style=style), config("cues: {max_lines: 1}\n")).cues
-    assert (made.profile, made.bilingual, made.max_lines, made.mux) == ("ted", True, 1, False)
+    made = make_settings(flags(profile="ted", bilingual=True, ass_style=style), config("cues: {max_lines: 3}\n")).cues
+    assert (made.profile, made.bilingual, made.max_lines, made.mux) == ("ted", True, 3, False)
     assert "House" in made.ass_style
     assert make_settings(flags(), config("profile: bbc\nmux: true\n")).cues.profile == "bbc"
     assert make_settings(flags(formats="ass,ttml"), None).formats == ("ass", "ttml")
@@ -149,3 +149,28 @@ def test_a_profile_or_style_that_is_none(tmp_path):
     (tmp_path / "x.ass").write_text("hello")
     with pytest.raises(UsageError, match="no ASS file"):
         make_settings(flags(ass_style=tmp_path / "x.ass"), None)
+
+
+def test_a_style_is_a_file_wherever_it_is_named(config, tmp_path):
+    style = tmp_path / "house.ass"
+    style.write_text("[Script Info]\n\n[V4+ Styles]\nFormat: Name, Fontname\nStyle: House,Georgia\n")
+    for text in (f"cues: {{ass_style: {style}}}\n", f"ass_style: {style}\n"):
+        assert make_settings(flags(), config(text)).cues.ass_style == style.read_text()
+    with pytest.raises(UsageError, match=r"--ass-style none\.ass cannot be used"):
+        make_settings(flags(), config("cues: {ass_style: none.ass}\n"))
+    with pytest.raises(UsageError, match="3 is no file's name"):
+        make_settings(flags(), config("cues: {ass_style: 3}\n"))
+
+
+def test_a_style_that_is_not_utf_8_says_so(tmp_path):
+    style = tmp_path / "house.ass"
+    style.write_text("[V4+ Styles]\nFormat: Name, Fontname\nStyle: Maison d’été,Georgia\n", encoding="cp1252")
+    with pytest.raises(UsageError, match=r"house\.ass is not in UTF-8"):
+        make_settings(flags(ass_style=style), None)
+
+
+def test_two_languages_do_not_fit_in_one_line(config):
+    one = config("cues: {max_lines: 1}\n")
+    with pytest.raises(UsageError, match="max_lines must be 2"):
+        make_settings(flags(bilingual=True), one)
+    assert make_settings(flags(), one).cues.max_lines == 1

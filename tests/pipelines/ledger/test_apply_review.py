@@ -9,13 +9,14 @@ import json
 import pytest
 
 from pipelines.archive.storage import Store
+from pipelines.ledger import apply_review
 from pipelines.ledger.apply_review import apply_reviews
 from pipelines.ledger.assemble import assemble
 from pipelines.ledger.lease import Lease, LeaseHeld
 from pipelines.ledger.output_names import OutputNames
 from pipelines.ledger.parts import PartStore
 from pipelines.ledger.review import ReviewError
-from pipelines.ledger.runs import save_run
+from pipelines.ledger.runs import load_run, save_run
 from pipelines.ledger.tables import write_summary, write_tables
 from pipelines.ledger.verify import verify
 from pipelines.records import Medium, Part, PartWindow, Segment, Text
@@ -163,6 +164,67 @@ def test_a_cue_is_corrected_once_more_taken_away_and_given_back(store) -> None:
     assert verify(store).problems == ()
 
 
+def test_a_file_that_is_applied_twice_changes_nothing_more(store) -> None:
+    close = tuple(
+        PartWindow(
+            start_s=30.0 + i,
+            end_s=31.0 + i,
+            segments=(Segment(start=30.0 + i, end=30.9 + i, confidence=0.9),),
+            source=text("Evet.", language="tr"),
+            targets=(text(said, verdict="needs_review", score=0.2, reasons=("loop",)),),
+        )
+        for i, said in enumerate(("Oui.", "Non.", "Si."))
+    )
+    film = FILM.model_copy(update={"id": "idc", "name": "fast.mp4"})
+    saved = save_run(store, FP, {}, [film], {"idc": 1}, targets=["fr"], cue_settings=USUAL)
+    PartStore(store, FP).write(part(film).model_copy(update={"windows": close}))
+    write_tables(store, saved)
+    filled = review(store, {"Oui.": "[delete]"}, "fast.fr.review.csv")
+    assert apply_reviews(store, {"r.csv": filled}).corrections == 1
+    after = files(store)
+    assert texts(store, "fast.fr.json") == ["Non.", "Si."]
+    assert apply_reviews(store, {"r.csv": filled}).corrections == 0
+    assert files(store) == after
+
+
+def test_one_file_is_worked_through_in_two_sittings(store) -> None:
+    empty = store.read_bytes("film.fr.review.csv")
+    first = review(store, DOOR | {"Merci beaucoup.": "[delete]", "no text: empty": "Où allez-vous ?"})
+    apply_reviews(store, {"film.csv": first})
+    store.write_bytes("film.fr.review.csv", empty)
+    second = review(store, {"Merci beaucoup.": "[delete]", "Nous fermons la porte bleue.": "Nous lavons la porte."})
+    assert apply_reviews(store, {"film.csv": second}).corrections == 1
+    assert texts(store) == ["Bonjour à tous.", "Nous lavons la porte.", "Où allez-vous ?"]
+    assert verify(store).problems == ()
+
+
+def test_a_number_alone_finds_no_cue_that_begins_elsewhere(store) -> None:
+    filled = review(store, DOOR).replace(b"porte bleue.,Nous", b"fenetre.,Nous")
+    with pytest.raises(ReviewError, match="no cue 2 any more"):
+        apply_reviews(store, {"film.csv": filled.replace(b",21000", b",21400")})
+    assert apply_reviews(store, {"film.csv": filled}).corrections == 1
+
+
+def test_speech_where_nobody_speaks_leaves_the_review_file_for_good(store) -> None:
+    applied = apply_reviews(store, {"film.csv": review(store, {"no text: empty": "[delete]"})})
+    assert (applied.corrections, applied.files) == (1, 2)  # the review file, and the JSON that counts corrections
+    assert "no text" not in store.read_bytes("film.fr.review.csv").decode()
+    assert len(texts(store)) == 3
+    for cues in (SHORT, USUAL):
+        assert run(store, cues).lost_corrections == ()
+        assert "no text" not in store.read_bytes("film.fr.review.csv").decode()
+    assert "no text" in store.read_bytes("talk.fr.review.csv").decode()
+    assert verify(store).problems == ()
+
+
+def test_a_cue_that_was_given_can_be_taken_away_again(store) -> None:
+    given = review(store, {"no text: empty": "Hein ?"})
+    apply_reviews(store, {"film.csv": given})
+    apply_reviews(store, {"film.csv": given.replace(b"Hein ?", b"[delete]")})
+    assert len(texts(store)) == 3
+    assert "no text" not in store.read_bytes("film.fr.review.csv").decode()
+
+
 def test_a_cue_that_somebody_confirms_is_listed_no_more(store) -> None:
     said = "Merci beaucoup."
     apply_reviews(store, {"film.csv": review(store, {said: said})})
@@ -183,8 +245,8 @@ def test_speech_without_a_cue_can_be_given_one(store) -> None:
 def test_one_wrong_row_applies_none(store) -> None:
     before = files(store)
     good = review(store, DOOR)
-    wrong = good.replace(b"0:00:21", b"0:01:41").replace(b"la porte bleue.,Nous", b"la fenetre.,Nous")
-    unknown = good.replace(b"ida,fr", b"idz,fr")
+    wrong = good.replace(b",21000", b",101000").replace(b"la porte bleue.,Nous", b"la fenetre.,Nous")
+    unknown = good.replace(b"ida,fr,", b"idz,fr,")
     for bad, said in ((wrong, "w.csv, line 2: there is no cue"), (unknown, "w.csv, line 2: the output folder")):
         with pytest.raises(ReviewError, match=said):
             apply_reviews(store, {"good.csv": good, "w.csv": bad})
@@ -218,13 +280,33 @@ def test_it_waits_for_no_run_that_is_at_work(store) -> None:
         apply_reviews(store, {"film.csv": review(store, DOOR)})
 
 
-def test_a_kill_before_the_files_were_written_is_mended_by_the_next_run(store, monkeypatch) -> None:
+@pytest.mark.parametrize("killed_at", ["write_corrections", "restore", "write_tables"])
+@pytest.mark.parametrize("mended_by", ["the next run", "the same command"])
+def test_a_kill_at_any_point_is_mended(store, monkeypatch, killed_at, mended_by) -> None:
+    done = getattr(apply_review, killed_at)
+
     def killed(*given):
+        if killed_at == "write_corrections":
+            done(*given)
         raise KeyboardInterrupt
 
+    filled = review(store, DOOR)
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr("pipelines.ledger.apply_review.write_tables", killed)
-        apply_reviews(store, {"film.csv": review(store, DOOR)})
-    run(store)
+        patch.setattr(apply_review, killed_at, killed)
+        apply_reviews(store, {"film.csv": filled})
+    if mended_by == "the next run":
+        run(store)
+    else:
+        apply_reviews(store, {"film.csv": filled})
     assert "Nous ouvrons la porte bleue." in texts(store)
     assert verify(store).problems == ()
+    assert load_run(store).alike
+
+
+def test_a_copy_with_the_old_subtitles_is_told(store) -> None:
+    names = OutputNames(store, [FILM, OTHER])
+    stem = names.claim(FILM, FP, "subtitled")
+    store.write_bytes(f"{stem}.mp4", b"a film")
+    names.note_written(stem, {"mp4": ("made of others", "6")})
+    applied = apply_reviews(store, {"film.csv": review(store, DOOR)})
+    assert [note for note in applied.notes if "film.subtitled.mp4 shows the old subtitles" in note]

@@ -10,9 +10,10 @@ import pytest
 
 from pipelines.archive.candidates import Skipped, judge_name
 from pipelines.archive.storage import Store
-from pipelines.ledger.assemble import build
+from pipelines.ledger.corrections import Correction, write_corrections
 from pipelines.ledger.muxed import ChangedCopy, mux
 from pipelines.ledger.output_names import OutputNames
+from pipelines.ledger.runs import Run
 from pipelines.media.media_error import MediaError
 from pipelines.records import Medium, Part, PartWindow, Segment, Text
 from pipelines.settings import CueSettings, MediaLimits
@@ -42,8 +43,8 @@ def copied(medium: Medium, store: Store, words: str = "Bonjour à tous.", cues: 
     part = Part(
         shard="ab12/00000", medium_id="ab12", index=0, fingerprint=FP, source="tr", demo_model=True, windows=(window,)
     )
-    built = build(medium, [part], FP, cues or CueSettings(mux=True), ("fr", "en"))
-    return mux(built, FP, store, OutputNames(store, [medium]), MediaLimits())
+    run = Run(fingerprint=FP, saved_at="", settings={}, targets=("fr", "en"), cues=cues or CueSettings(mux=True))
+    return mux(medium, [part], run, store, OutputNames(store, [medium]), MediaLimits())
 
 
 def test_a_copy_has_a_track_for_each_language_and_says_demo(tmp_path, medium):
@@ -69,6 +70,20 @@ def test_it_is_made_again_only_when_its_subtitles_change(tmp_path, medium):
     path.unlink()
     assert copied(medium, store, "Salut à tous.") == "talks/film.subtitled.mp4"
     assert path.is_file()
+
+
+def test_a_correction_made_since_stands_in_the_copy(tmp_path, medium):
+    store = Store(str(tmp_path / "out"))
+    path = tmp_path / "out" / "talks" / "film.subtitled.mp4"
+    copied(medium, store)
+    correction = Correction(start_s=1.0, end_s=4.0, before="Bonjour à tous.", after="Salut les amis.")
+    write_corrections(store, medium.id, "fr", [correction])
+    copied(medium, store)
+    made = path.read_bytes()
+    assert b"Salut les amis." in made
+    assert made.count("Bonjour à tous.".encode()) == 1  # the English track's
+    copied(medium, store)
+    assert path.read_bytes() == made
 
 
 def test_a_file_that_is_not_ours_is_left_alone(tmp_path, medium):

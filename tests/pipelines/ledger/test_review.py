@@ -82,10 +82,17 @@ def test_no_cell_is_a_formula_and_every_text_comes_back(text) -> None:
 
 @pytest.mark.parametrize("separator", [";", "\t"])
 def test_it_is_read_as_other_spreadsheets_write_it(separator) -> None:
-    cells = {"index": "3", "start": "01:05,5", "text": "a", "correction": "b", "medium": "ab12", "language": "fr"}
+    cells = {"index": "3", "text": "a", "correction": "b", "medium": "ab12", "language": "fr", "start_ms": "65500"}
     lines = [separator.join(COLUMNS), separator.join(cells.get(c, "") for c in COLUMNS)]
     (row,) = read_review("r.csv", "\ufeff".encode() + "\r\n".join(lines).encode())
     assert (row.line, row.index, row.start_s, row.correction) == (2, 3, 65.5, "b")
+
+
+def test_a_row_beyond_an_hour_is_found_whatever_becomes_of_its_clock_times() -> None:
+    written = filled([cue(7, 3723.345)], cue7="x")
+    assert b"1:02:03.345" in written
+    (row,) = read_review("r.csv", written.replace(b"1:02:03.345", b"02:03.3"))
+    assert row.start_s == 3723.345
 
 
 HEADER = ",".join(COLUMNS) + "\n"
@@ -96,9 +103,10 @@ HEADER = ",".join(COLUMNS) + "\n"
     [
         (b"", "line 1: no column index"),
         (b"index,text\n1,a\n", "line 1: no column start"),
-        (f"{HEADER}1,0:00:01.0,,,,a,b,,fr\n".encode(), "line 2: its column medium"),
-        (f'{HEADER}1,,,,,"a\nb",,m,fr\nx,,,,,a,b,m,fr\n'.encode(), "line 4: 'x' is no cue"),
-        (f"{HEADER},soon,,,,a,b,m,fr\n".encode(), "line 2: 'soon' is no time"),
+        (f"{HEADER}1,0:00:01.0,,,,a,b,,fr,1000\n".encode(), "line 2: its column medium"),
+        (f"{HEADER}1,0:00:01.0,,,,a,b,m,fr,\n".encode(), "line 2: its column start_ms"),
+        (f'{HEADER}1,,,,,"a\nb",,m,fr\nx,,,,,a,b,m,fr,1\n'.encode(), "line 4: 'x' is no cue"),
+        (f"{HEADER},,,,,a,b,m,fr,soon\n".encode(), "line 2: 'soon' in its column start_ms"),
         (f"{HEADER}1,,,,,a\xe9".encode("latin-1"), "line 2: not UTF-8"),
         (f'{HEADER}1,,,,,"a,b,m,fr\n'.encode(), "line 2"),
     ],
