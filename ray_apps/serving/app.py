@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ipaddress
 import logging
+import re
 import time
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
@@ -41,7 +43,7 @@ log = logging.getLogger("ray.serve")
 KEY_ROUTES = "/v1/"
 """Whose path begins so asks for a key, where there are keys."""
 _READY_S = 5.0
-_ERRORS = {400, 401, 413, 415, 422, 429, 500, 503, 504}
+_ERRORS = {400, 401, 404, 413, 415, 422, 429, 500, 503, 504}
 
 
 @dataclass(frozen=True)
@@ -348,7 +350,11 @@ class _Door:
         if headers.get(b"sec-fetch-site") == "cross-site":
             return ApiError(403, "cross_site", "pages of other sites may not ask this service")
         if self.keys is None:
-            return None
+            if _is_known(headers.get(b"host", ""), self.settings.hosts):
+                return None
+            return ApiError(
+                403, "unknown_host", "this service is not reached by that name; its setting `hosts` adds it"
+            )
         try:
             admitted = self.keys.admit(headers.get(b"authorization"))
         except KeysError:
@@ -357,6 +363,18 @@ class _Door:
         if admitted:
             return None
         return ApiError(401, "invalid_api_key", "send a key that is known here: Authorization: Bearer KEY")
+
+
+def _is_known(host: str, names: tuple[str, ...]) -> bool:
+    """Addresses, localhost and the names that were told: any other name may be a site's own, pointed at this machine
+    to let its page use a service without keys (DNS rebinding).
+    """
+    name = host.rpartition(":")[0] if re.search(r":\d+$", host) else host
+    name = name.strip("[]").lower()
+    with contextlib.suppress(ValueError):
+        ipaddress.ip_address(name)
+        return True
+    return name == "localhost" or name in {known.lower() for known in names}
 
 
 def _with_headers(send: Send) -> Send:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import logging
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -45,6 +46,7 @@ def serve_until_interrupted(
         raise UsageError(readable(error)) from error
     if not settings.keys_file and not _is_loopback(str(http["host"])):
         feedback.warning(f"anybody who reaches {http['host']} may use this service: give it keys (voxtral serve-key)")
+    logging.getLogger("ray.serve").setLevel(logging.WARNING)
     with ray_session(address), terminated_as_interrupted():
         serve.start(http_options=http)
         try:

@@ -48,6 +48,9 @@ class ServeSettings(BaseModel):
         None, description="folder for uploads that ingress and media replicas share; None: both run on the head node"
     )
     keys_file: str | None = Field(None, description="API keys, as `voxtral serve-key` writes them; None: no keys")
+    hosts: tuple[str, ...] = Field(
+        (), description="names under which the service is reached; without keys, only these, localhost and addresses"
+    )
     door: DoorLimits = DoorLimits()
     media: MediaLimits = MediaLimits()
     vad: VadSettings = VadSettings()

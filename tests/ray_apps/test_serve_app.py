@@ -22,6 +22,7 @@ from pipelines.settings import WindowSettings
 from ray_apps.batch_job import run_job
 from ray_apps.serve_app import APP, MEDIA, TRANSLATOR, build
 from ray_apps.settings import Settings
+from tests.proofs.fuzz_service import fuzz
 
 pytestmark = pytest.mark.usefixtures("local_ray")
 CONFIG = Path(__file__).parents[2] / "serve_config.yaml"
@@ -126,6 +127,12 @@ def test_errors_are_ones_that_openais_client_knows(client, url):
         client.audio.transcriptions.create(model="whisper-1", file=b"x")
     assert requests.get(f"{url}/nowhere", timeout=60).json()["error"]["code"] == "not_found"
     assert requests.get(f"{url}/readyz", timeout=60).text == "ready\n"
+
+
+def test_random_requests_get_what_the_document_says(url):
+    figures = fuzz(url, examples=3)
+    assert figures["passed"]
+    assert figures["requests"] >= 100
 
 
 @pytest.mark.parametrize("deployment", [TRANSLATOR, MEDIA])

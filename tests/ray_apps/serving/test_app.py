@@ -31,7 +31,7 @@ class Service:
 
     def client(self) -> httpx2.AsyncClient:
         transport = httpx2.ASGITransport(app=self.app, raise_app_exceptions=False)
-        return httpx2.AsyncClient(transport=transport, base_url="http://here")
+        return httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000")
 
     def post(self, path: str = TRANSLATE, files: Any = MEDIUM, **more: Any) -> httpx2.Response:
         async def ask() -> httpx2.Response:
@@ -321,6 +321,24 @@ def test_pages_of_other_sites_are_refused(tmp_path):
     assert service.post(headers={"Sec-Fetch-Site": "same-origin"}).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("127.0.0.1:8000", 200),
+        ("localhost", 200),
+        ("[::1]:8000", 200),
+        ("Subtitles.example:80", 200),
+        ("evil.example", 403),
+        ("evil.example:8000", 403),
+        ("127.0.0.1.evil.example", 403),
+        ("", 403),
+    ],
+)
+def test_a_name_that_anybody_could_point_here_is_refused(tmp_path, host, status):
+    service = Service(tmp_path, hosts=["subtitles.example"])
+    assert service.get("/v1/models", headers={"Host": host}).status_code == status
+
+
 def _multipart() -> bytes:
     return b'--b\r\nContent-Disposition: form-data; name="file"; filename="x"\r\n\r\nsound\r\n--b--\r\n'
 
@@ -345,7 +363,7 @@ def _scope(body: bytes, send: Any, until: Any = None) -> tuple[Any, Any, Any]:
         "raw_path": TRANSLATE.encode(),
         "query_string": b"",
         "root_path": "",
-        "headers": [(b"content-type", b"multipart/form-data; boundary=b")],
+        "headers": [(b"host", b"localhost"), (b"content-type", b"multipart/form-data; boundary=b")],
         "client": ("127.0.0.1", 1),
         "server": ("127.0.0.1", 2),
     }
