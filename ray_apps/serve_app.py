@@ -23,6 +23,7 @@ from b200_kernels.engines import check_installed
 from cluster.resources import ResourcePlan
 from cluster.resources import plan as plan_resources
 from ray_apps.plan import CLUSTER_CPU, CLUSTER_GPU, Accelerator, resolve, this_machine
+from ray_apps.ray_session import cluster_share
 from ray_apps.serving.app import Served, make_app
 from ray_apps.serving.autoscaling import WaitingAudio
 from ray_apps.serving.settings import ServeSettings
@@ -66,7 +67,7 @@ def build(args: dict[str, Any]) -> serve.Application:
         CheckpointError, UnsupportedPair, UnknownLanguage: what is asked for cannot be served.
     """
     settings = ServeSettings.model_validate(args)
-    accelerator = _accelerator()
+    accelerator = _accelerator(settings)
     checkpoint = open_checkpoint(settings.model or default_model(accelerator.has_gpu))
     if settings.source_code:
         check_pair(checkpoint.capabilities, settings.source_code, settings.target_code)
@@ -78,28 +79,27 @@ def build(args: dict[str, Any]) -> serve.Application:
     return _ingress(settings, checkpoint, resources, media, translator)
 
 
-def _accelerator() -> Accelerator:
+def _accelerator(settings: ServeSettings) -> Accelerator:
     """What the translators will run on: this machine's, unless Ray has others."""
     machine = this_machine()
-    if not ray.is_initialized():
-        return machine
-    if ray.cluster_resources().get("GPU"):
+    if cluster_share(settings.nodes).gpus:
         return machine if machine.has_gpu else CLUSTER_GPU
     alone = sum(node["Alive"] for node in ray.nodes()) == 1
     return machine if alone and not machine.has_gpu else CLUSTER_CPU
 
 
 def _resources(settings: ServeSettings, checkpoint: Checkpoint, recipe: Recipe) -> ResourcePlan:
-    total = ray.cluster_resources()
-    nodes = [node["Resources"].get("CPU", 0.0) for node in ray.nodes() if node["Alive"]]
+    share = cluster_share(settings.nodes)
+    if share.cpus <= 0:
+        raise ConnectionError(f"no node of the cluster has the labels {settings.nodes}")
     return plan_resources(
-        cpus=total.get("CPU", 1.0),
-        gpus=int(total.get("GPU", 0)),
-        memory_gb=total.get("memory", 0.0) / 2**30,
+        cpus=share.cpus,
+        gpus=share.gpus,
+        memory_gb=share.memory_gb,
         min_actors=settings.min_replicas,
         max_actors=settings.max_replicas,
         actor_memory_gb=checkpoint.memory_gb(recipe.dtype) + 1.0,
-        node_cpus=min((cpus for cpus in nodes if cpus >= 1), default=None),
+        node_cpus=share.node_cpus,
     )
 
 
@@ -141,7 +141,11 @@ def _translator(
             policy=policy,
         ),
         graceful_shutdown_timeout_s=actor.window_deadline_s,
-        ray_actor_options={"num_cpus": resources.actor_cpus, "num_gpus": resources.actor_gpus},
+        ray_actor_options={
+            "num_cpus": resources.actor_cpus,
+            "num_gpus": resources.actor_gpus,
+            "label_selector": settings.nodes,
+        },
     )(Translator).bind(actor)
 
 
@@ -177,4 +181,4 @@ def _in_flight(resources: ResourcePlan) -> int:
 
 def _placed(settings: ServeSettings) -> dict[str, Any]:
     """Where those who share the folder of uploads run."""
-    return {} if settings.spool else {"resources": _HEAD}
+    return {"label_selector": settings.nodes} if settings.spool else {"resources": _HEAD}

@@ -40,6 +40,7 @@ class ServeSettings(BaseModel):
     dtype: DtypeName = "auto"
     kv_cache: CacheName = "auto"
     deterministic: bool = False
+    nodes: dict[str, str] = Field({}, description="labels of the nodes to run on, as Ray selects: `value` or `!value`")
     min_replicas: int | None = Field(None, ge=1, description="translators; fewer than max: Serve scales them")
     max_replicas: int | None = Field(None, ge=1)
     waiting_audio_s: float = Field(60.0, gt=0, description="audio waiting for a translator at which another is started")

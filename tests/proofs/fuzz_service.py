@@ -1,7 +1,7 @@
 """Schemathesis over the service's own OpenAPI document, on a real Ray Serve with the embedded model:
 ``make schemathesis``.
 
-    python -m tests.proofs.fuzz_service [--examples 700] [--json FILE]
+    python -m tests.proofs.fuzz_service [--examples 650] [--json FILE]
 
 No answer may be a 500 or 502, a status or body that the document does not tell, or a 429 or 503 without
 ``Retry-After``.
@@ -36,7 +36,7 @@ CHECKS = (
 
 
 def main(
-    examples: Annotated[int, typer.Option(help="for each operation that has something to vary")] = 700,
+    examples: Annotated[int, typer.Option(help="for each operation that has something to vary")] = 650,
     json_file: Annotated[Path | None, typer.Option("--json")] = None,
 ) -> None:
     """Exit code 1 where a check fails."""
