@@ -40,8 +40,9 @@ from ray_apps.serving.workers import Unavailable, Workers
 
 log = logging.getLogger("ray.serve")
 
-KEY_ROUTES = "/v1/"
-"""Whose path begins so asks for a key, where there are keys."""
+OPEN_ROUTES = ("/", "/healthz", "/readyz", "/openapi.json")
+OPEN_FOLDER = "/page/"
+"""What asks for no key; everything else does, so that a path which nobody thought of is closed."""
 _READY_S = 5.0
 _ERRORS = {400, 401, 404, 413, 415, 422, 429, 500, 503, 504}
 
@@ -345,7 +346,8 @@ class _Door:
 
     def _refusal(self, scope: Scope) -> ApiError | None:
         headers = {name.lower(): value.decode("latin-1") for name, value in scope["headers"]}
-        if not str(scope["path"]).startswith(KEY_ROUTES):
+        path = str(scope["path"]).removeprefix(scope.get("root_path", ""))
+        if path in OPEN_ROUTES or path.startswith(OPEN_FOLDER):
             return None
         if headers.get(b"sec-fetch-site") == "cross-site":
             return ApiError(403, "cross_site", "pages of other sites may not ask this service")

@@ -303,7 +303,8 @@ def test_keys_are_asked_for_and_exchanged_while_it_runs(tmp_path):
     assert (status(old), status(None), status("vx-wrong"), status(old[:-1])) == (200, 401, 401, 401)
     assert service.post().json()["error"]["code"] == "invalid_api_key"
     assert service.workers.asked == []
-    assert service.get("/healthz").status_code == 200
+    assert [service.get(path).status_code for path in ("/healthz", "/openapi.json")] == [200, 200]
+    assert [service.get(path).status_code for path in ("/v1", "/v2/x", "//v1/models", "/docs")] == [401] * 4
     assert old not in keys.read_text()
     new = add_key(keys, "bert")
     assert (status(old), status(new)) == (200, 200)

@@ -5,12 +5,64 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import numpy as np
 import pytest
 from ray.exceptions import ActorDiedError
 from ray.serve.exceptions import BackPressureError
 
+from pipelines.records import Window
 from ray_apps.serving import workers
-from ray_apps.serving.workers import TRIES, Unavailable, asked
+from ray_apps.serving.workers import TRIES, Translator, Unavailable, asked
+from ray_apps.translator import Translation, TranslatorSettings
+
+
+class Clock:
+    """A clock that is set by hand."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+class FakeTranslator:
+    """Answers once it may."""
+
+    settings = TranslatorSettings(model=None, window_deadline_s=300.0)
+
+    def __init__(self) -> None:
+        self.may = asyncio.Event()
+
+    async def translate(self, windows: Any, source: str, targets: Any, name: str) -> Translation:
+        await self.may.wait()
+        return Translation(source, ())
+
+
+def test_an_engine_that_finishes_nothing_is_unhealthy_and_a_busy_one_is_not(monkeypatch):
+    monkeypatch.setattr(workers, "time", clock := Clock())
+    replica = Translator.__new__(Translator)
+    replica.audio_s, replica._moved = 0.0, clock.now
+    window = Window(start_s=0.0, segments=(), samples=np.zeros(16_000, np.int16))
+
+    async def work() -> None:
+        replica.translator = FakeTranslator()
+        clock.now += 5000  # nothing to do for a long time
+        replica.check_health()
+        waiting = asyncio.create_task(replica.translate([window], "tr", ["fr"], "x"))
+        await asyncio.sleep(0)
+        assert replica.record_autoscaling_stats() == {"audio_s": 1.0}
+        clock.now += 299
+        replica.check_health()
+        clock.now += 2
+        with pytest.raises(RuntimeError):
+            replica.check_health()
+        replica.translator.may.set()
+        await waiting
+        replica.check_health()
+
+    asyncio.run(work())
+    assert replica.record_autoscaling_stats() == {"audio_s": 0.0}
 
 
 class Method:
