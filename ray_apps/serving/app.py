@@ -44,6 +44,7 @@ OPEN_ROUTES = ("/", "/healthz", "/readyz", "/openapi.json")
 OPEN_FOLDER = "/page/"
 """What asks for no key; everything else does, so that a path which nobody thought of is closed."""
 _READY_S = 5.0
+_KEEP_ALIVE_S = 15.0
 _ERRORS = {400, 401, 404, 413, 415, 422, 429, 500, 503, 504}
 
 
@@ -251,10 +252,19 @@ class _Service:
 
         working = asyncio.create_task(work())
         try:
-            while (made := await events.get()) is not None:
+            while (made := await _within(_KEEP_ALIVE_S, events)) is not None:
                 yield made
         finally:
             await _ended(working)
+
+
+async def _within(seconds: float, events: asyncio.Queue[bytes | None]) -> bytes | None:
+    """The next event, or a comment for those between here and the client who close what is silent."""
+    try:
+        async with asyncio.timeout(seconds):
+            return await events.get()
+    except TimeoutError:
+        return b": at work\n\n"
 
 
 class _Stream(StreamingResponse):

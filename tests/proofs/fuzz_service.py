@@ -61,7 +61,7 @@ def fuzz(url: str, examples: int) -> dict[str, Any]:
     with tempfile.NamedTemporaryFile("r", prefix="voxtral-fuzz-") as counts:
         command = [sys.executable, "-m", "schemathesis.cli", "run", f"{url}/openapi.json"]
         command += ["--max-examples", str(examples), "--checks", ",".join(CHECKS), "--phases", "coverage,fuzzing"]
-        command += ["--continue-on-failure", "--no-color"]
+        command += ["--continue-on-failure", "--no-color", "--request-timeout", "300"]
         environment = os.environ | {"SCHEMATHESIS_HOOKS": "tests.proofs.fuzz_hooks", "VOXTRAL_FUZZ_COUNTS": counts.name}
         done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=False)
         answers = Counter(line.strip() for line in counts)

@@ -10,6 +10,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from ray_apps.serving import app
 from ray_apps.serving.app import Served, make_app
 from ray_apps.serving.keys import add_key
 from ray_apps.serving.settings import ServeSettings
@@ -133,6 +134,27 @@ def test_cues_are_told_while_later_windows_wait(tmp_path):
 
     asyncio.run(asyncio.wait_for(ask(), 20))
     assert len(seen) == 6
+
+
+def test_a_stream_that_waits_is_not_silent(tmp_path, monkeypatch):
+    monkeypatch.setattr(app, "_KEEP_ALIVE_S", 0.01)
+    service = Service(tmp_path)
+    service.workers.free.clear()
+
+    async def ask() -> bytes:
+        sent = bytearray()
+
+        async def send(message):
+            sent.extend(message.get("body", b""))
+            if b": at work" in sent:
+                service.workers.free.set()
+
+        await service.app(*_scope(STREAM + _multipart(), send=send))
+        return bytes(sent)
+
+    sent = asyncio.run(asyncio.wait_for(ask(), 20))
+    assert sent.index(b": at work\n\n") < sent.index(b"transcript.text.delta")
+    assert b"transcript.text.done" in sent
 
 
 @pytest.mark.parametrize(
