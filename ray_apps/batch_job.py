@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, replace
+from typing import Any
 
 import ray
 
@@ -33,6 +34,7 @@ from ray_apps.plan import CLUSTER_CPU, CLUSTER_GPU, JobPlan, plan_job, warn_of_p
 from ray_apps.ray_session import (
     bounded_actor_retries,
     cluster_address,
+    cluster_share,
     configure_data,
     ray_session,
     terminated_as_interrupted,
@@ -101,7 +103,7 @@ def _plan(settings: Settings, feedback: Feedback, stack: ExitStack) -> JobPlan:
     stack.enter_context(ray_session(settings.address))
     if _is_this_machine_alone():
         return plan_job(settings, feedback)
-    return plan_job(settings, feedback, CLUSTER_GPU if ray.cluster_resources().get("GPU") else CLUSTER_CPU)
+    return plan_job(settings, feedback, CLUSTER_GPU if cluster_share(settings.nodes).gpus else CLUSTER_CPU)
 
 
 def _is_this_machine_alone() -> bool:
@@ -229,10 +231,14 @@ class _Job:
     def _assemble_if_complete(self, medium_id: str) -> None:
         if len(self.done[medium_id]) < len(self.plan.shards[medium_id]):
             return
-        task = _assemble_medium.options(num_cpus=self.resources.light_cpus).remote(
+        task = _assemble_medium.options(**self._light()).remote(
             self.plan.parts, self.media[medium_id], self.plan.counts[medium_id], self.shared
         )
         self.assembling[task] = self.media[medium_id].name
+
+    def _light(self) -> dict[str, Any]:
+        """Where a light task runs, and what it asks for."""
+        return {"num_cpus": self.resources.light_cpus, "label_selector": self.plan.settings.nodes or None}
 
     def _collect(self, wait_s: float | None) -> None:
         """Take in the reports of the media that have been assembled; None waits for all of them."""
@@ -261,7 +267,7 @@ class _Job:
             for medium, shards in self.plan.shards.items()
             if medium in self.plan.finished or len(self.done[medium]) >= len(shards)
         ]
-        task = _mux_medium.options(num_cpus=self.resources.light_cpus)
+        task = _mux_medium.options(**self._light())
         names = {
             task.remote(self.plan.parts, self.media[medium], self.shared, limits): self.media[medium].name
             for medium in done
@@ -296,8 +302,8 @@ def results(plan: JobPlan, shards: Sequence[Shard], resources: ResourcePlan, run
 
     ``run`` is a word that names this run.
     """
-    configure_data()
     settings, recipe = plan.settings, plan.recipe
+    configure_data(settings.nodes)
     # The store's own URL: absolute, where a worker's folder is not the driver's.
     ledger = Ledger(plan.store.url, recipe.fingerprint)
     translator = TranslatorSettings(
@@ -343,16 +349,17 @@ def results(plan: JobPlan, shards: Sequence[Shard], resources: ResourcePlan, run
 
 def cluster_resources(plan: JobPlan) -> ResourcePlan:
     """How the cluster that Ray is joined to is shared between the stages."""
-    total = ray.cluster_resources()
-    nodes = [node["Resources"].get("CPU", 0.0) for node in ray.nodes() if node["Alive"]]
+    share = cluster_share(plan.settings.nodes)
+    if share.cpus <= 0:
+        raise ConnectionError(f"no node of the cluster has the labels {plan.settings.nodes}")
     return plan_resources(
-        cpus=total.get("CPU", 1.0),
-        gpus=int(total.get("GPU", 0)),
-        memory_gb=total.get("memory", 0.0) / 2**30,
+        cpus=share.cpus,
+        gpus=share.gpus,
+        memory_gb=share.memory_gb,
         min_actors=plan.settings.min_actors,
         max_actors=plan.settings.max_actors,
         actor_memory_gb=plan.checkpoint.memory_gb(plan.recipe.dtype) + 1.0,
-        node_cpus=min((cpus for cpus in nodes if cpus >= 1), default=None),
+        node_cpus=share.node_cpus,
         shards=len(plan.missing),
     )
 

@@ -1,4 +1,4 @@
-"""The command ``voxtral``: translate, verify, apply-review, doctor.
+"""The command ``voxtral``: translate, serve, verify, apply-review, doctor.
 
 Everything heavy (Ray, torch, transformers) is imported inside the commands, so that ``--help`` is instant.
 Results go to stdout, messages to stderr. Exit codes: 0 all done; 1 something failed or is left; 2 the command
@@ -20,7 +20,7 @@ from rich.console import Console
 
 from ray_apps.cli_feedback import get_feedback
 
-COMMANDS = ("translate", "verify", "apply-review", "doctor", "benchmark")
+COMMANDS = ("translate", "verify", "apply-review", "doctor", "benchmark", "serve", "serve-key")
 OUR_PACKAGES = {"ray_apps", "pipelines", "b200_kernels", "quality", "cluster"}
 """Errors of their own classes are written for the user; all others are not."""
 DONE, INCOMPLETE, USAGE, INTERRUPTED = 0, 1, 2, 130
@@ -250,6 +250,53 @@ def benchmark(
             picture,
             json_file,
         )
+
+    _exit_with(run, debug)
+
+
+@app.command()
+def serve(
+    config: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A serve_config.yaml; flags go before it.", show_default="none")
+    ] = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen at.", show_default="127.0.0.1")] = None,
+    port: Annotated[int | None, typer.Option(min=1, max=65535, show_default="8000")] = None,
+    model: Annotated[str | None, typer.Option(help="Hub id, folder, URL or `embedded`; else by the hardware.")] = None,
+    source_lang: Annotated[
+        str | None, typer.Option("--source-lang", "-s", help="Spoken language; `auto` identifies it.")
+    ] = None,
+    target_lang: Annotated[str | None, typer.Option("--target-lang", "-t", help="Language of translations.")] = None,
+    keys: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="API keys, made with serve-key; without it, no keys.")
+    ] = None,
+    address: Annotated[str | None, typer.Option(help="An existing Ray cluster; else one on this machine.")] = None,
+    debug: Debug = False,
+) -> None:
+    """An HTTP service that OpenAI's clients can use, and a page; Ctrl-C ends it."""
+    flags = {"model": model, "source": source_lang, "target": target_lang, "keys_file": keys and str(keys.absolute())}
+
+    def run() -> int:
+        from ray_apps.serving.run import serve_until_interrupted
+
+        serve_until_interrupted(config, flags, host, port, address, get_feedback())
+        return DONE
+
+    _exit_with(run, debug)
+
+
+@app.command("serve-key")
+def serve_key(
+    name: Annotated[str, typer.Argument(help="Who will use it; one word.")],
+    keys: Annotated[Path, typer.Option(metavar="FILE", help="File of keys; made if it is not there.")],
+    debug: Debug = False,
+) -> None:
+    """Make an API key and print it; the file gets its hash alone, and a running service takes it at once."""
+
+    def run() -> int:
+        from ray_apps.serving.keys import add_key
+
+        typer.echo(add_key(keys, name))
+        return DONE
 
     _exit_with(run, debug)
 

@@ -10,8 +10,9 @@ import os
 import signal
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 # Ray reads these when it starts, so they stand before its import. Usage reports are off unless the user turns
@@ -90,6 +91,36 @@ def _object_store_bytes() -> int:
     return max(256 * 2**20, min(2 * 2**30, int(memory_limit() * 0.1)))
 
 
+@dataclass(frozen=True)
+class Share:
+    """What some nodes have together; ``node_cpus`` is the smallest node's, of those with a whole CPU."""
+
+    cpus: float
+    gpus: int
+    memory_gb: float
+    node_cpus: float | None
+
+
+def cluster_share(labels: Mapping[str, str]) -> Share:
+    """What the cluster that Ray is joined to has, on nodes that :func:`is_meant`."""
+    nodes = [node for node in ray.nodes() if node["Alive"] and is_meant(node.get("Labels") or {}, labels)]
+    resources = [node["Resources"] for node in nodes]
+    return Share(
+        cpus=sum(has.get("CPU", 0.0) for has in resources),
+        gpus=int(sum(has.get("GPU", 0.0) for has in resources)),
+        memory_gb=sum(has.get("memory", 0.0) for has in resources) / 2**30,
+        node_cpus=min((has["CPU"] for has in resources if has.get("CPU", 0.0) >= 1), default=None),
+    )
+
+
+def is_meant(has: Mapping[str, str], labels: Mapping[str, str]) -> bool:
+    """Whether a node that ``has`` labels meets the selector ``labels``, as Ray reads it: values, or ``!value``."""
+    return all(
+        has.get(name) != value[1:] if value.startswith("!") else has.get(name) == value
+        for name, value in labels.items()
+    )
+
+
 def bounded_actor_retries() -> dict[str, Any]:
     """How often actors are restarted and their tasks tried again.
 
@@ -101,8 +132,8 @@ def bounded_actor_retries() -> dict[str, Any]:
     return {"max_restarts": -1, "max_task_retries": -1}
 
 
-def configure_data() -> None:
-    """Ray Data's context for our jobs."""
+def configure_data(labels: Mapping[str, str]) -> None:
+    """Ray Data's context for our jobs, which run on nodes that meet the label selector."""
     # Named in this file's bounded_actor_retries(): known, and pinned below 2.64.
     warnings.filterwarnings("ignore", message=".*ray_remote_args.*")
     context = ray.data.DataContext.get_current()
@@ -111,6 +142,7 @@ def configure_data() -> None:
         if isinstance(handler, logging.StreamHandler) and not isinstance(handler, logging.FileHandler):
             handler.setLevel(logging.ERROR)  # the job's own feedback is what a person reads
     context.execution_options.preserve_order = False
+    context.execution_options.label_selector = dict(labels) or None
     context.enable_progress_bars = False
     context.print_on_execution_start = False
     # Rows are error rows, never exceptions: a block that fails is a bug, and must stop the job.

@@ -1,10 +1,9 @@
-"""The actor class behind HTTP: send a medium, get its subtitles.
+"""The service, bound from ``serve_config.yaml``: an ingress without a model, media preparation on CPUs, translators.
 
-    serve run serve_config.yaml
-    curl --data-binary @film.mp4 'http://127.0.0.1:8000/subtitles?format=srt'
+    voxtral serve                     (or: serve run serve_config.yaml)
 
-The same listening, translator, cues and files as the batch job's. It is the smallest useful server: one route, a limit
-on bytes counted as they arrive, answers whole. It has no keys and binds to this machine alone.
+One file for a laptop and for a GPU node: the builder shares out what the cluster has
+(:mod:`cluster.resources`, as the batch job does). It knows Serve's options; what a request does is said in ``serving``.
 """
 
 from __future__ import annotations
@@ -13,116 +12,173 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+import ray
+from fastapi import FastAPI
 from ray import serve
-from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from ray.serve.config import AutoscalingConfig, AutoscalingPolicy, BackpressureConfig
+from ray.serve.handle import DeploymentHandle
 
-from b200_kernels.checkpoints import check_pair, default_model, open_checkpoint
-from b200_kernels.ops.vad import SileroVad
-from pipelines.languages import language_code
-from pipelines.media.decode import probe
-from pipelines.media.media_error import MediaError
-from pipelines.records import Medium, PartWindow
-from pipelines.settings import CueSettings, MediaLimits, VadSettings, WindowSettings
-from pipelines.speech.listen import listen
-from pipelines.speech.shards import cut_into_shards
-from pipelines.subtitles.cues import make_cues
-from pipelines.subtitles.subtitle_files import render
-from ray_apps.plan import this_machine
-from ray_apps.translator import TranslatorSettings, VoxtralTranslator
+from b200_kernels.checkpoints import Checkpoint, check_pair, default_model, open_checkpoint
+from b200_kernels.engines import check_installed
+from cluster.resources import ResourcePlan
+from cluster.resources import plan as plan_resources
+from ray_apps.plan import CLUSTER_CPU, CLUSTER_GPU, Accelerator, resolve, this_machine
+from ray_apps.ray_session import cluster_share
+from ray_apps.serving.app import Served, make_app
+from ray_apps.serving.autoscaling import WaitingAudio
+from ray_apps.serving.settings import ServeSettings
+from ray_apps.serving.uploads import sweep
+from ray_apps.serving.workers import MediaPreparation, Replicas, Translator
+from ray_apps.settings import Recipe
+from ray_apps.translator import TranslatorSettings
 
-CONTENT_TYPES = {"srt": "text/plain", "vtt": "text/vtt", "json": "application/json"}
+APP, INGRESS, MEDIA, TRANSLATOR = "voxtral", "Ingress", "MediaPreparation", "VoxtralTranslator"
 
-
-class ServeSettings(BaseModel):
-    """``args`` in serve_config.yaml. Languages are names or codes."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    source: str = "Turkish"
-    target: str = "French"
-    model: str | None = None
-    max_upload_bytes: int = Field(2 * 2**30, gt=0)
-    max_ongoing_requests: int = Field(4, gt=0)
+_WINDOWS_A_TRANSLATOR = {"gpu": 128, "cpu": 8}
+"""In flight in one replica: what fills its batch, and little more, so that the rest goes to others."""
+_MEDIA_CALLS = 4
+"""At a time in one media replica: decoding is in children, and a probe must not wait for an hour's decoding."""
+_HEAD = {"node:__internal_head__": 0.001}
+"""A resource that Ray gives to the head node alone."""
+_SPARE_REQUESTS = 64
+"""What the ingress answers beside those that are let in: health, models, the page, and refusals."""
 
 
-class TooLarge(ValueError):
-    """The upload is larger than the server takes."""
+class Ingress:
+    """The HTTP side of the service."""
 
+    def __init__(
+        self, settings: ServeSettings, served: Served, media: DeploymentHandle, translator: DeploymentHandle
+    ) -> None:
+        self.settings, self.served, self.workers = settings, served, Replicas(media, translator)
+        self.spool = Path(settings.spool or tempfile.gettempdir())
+        self.spool.mkdir(parents=True, exist_ok=True)
+        sweep(self.spool, 2 * settings.door.deadline_s)
 
-class SubtitleServer:
-    """Media in, subtitles out; owns a :class:`VoxtralTranslator`."""
-
-    def __init__(self, settings: ServeSettings, translator: VoxtralTranslator | None = None) -> None:
-        self.settings = settings
-        self.source, self.target = language_code(settings.source), language_code(settings.target)
-        self.detector = SileroVad()
-        self.translator = translator or VoxtralTranslator(TranslatorSettings(model=settings.model))
-        self.window_s = self.translator.engine.capabilities.window_s
-
-    async def __call__(self, request: Request) -> Response:
-        if request.url.path == "/healthz":
-            return PlainTextResponse("ok")
-        if request.url.path != "/subtitles" or request.method != "POST":
-            return PlainTextResponse("POST a medium to /subtitles?format=srt|vtt|json\n", 404)
-        fmt = request.query_params.get("format", "srt")
-        if fmt not in CONTENT_TYPES:
-            return PlainTextResponse(f"format is one of {', '.join(CONTENT_TYPES)}\n", 400)
-        with tempfile.NamedTemporaryFile(prefix="voxtral-upload-") as file:
-            try:
-                await self._receive(request, file)
-                data = await self.subtitles(Path(file.name), fmt)
-            except TooLarge as error:
-                return PlainTextResponse(f"{error}\n", 413)
-            except MediaError as error:
-                return PlainTextResponse(f"{error.failure.kind}: this is no medium that can be heard\n", 422)
-        return Response(data, media_type=f"{CONTENT_TYPES[fmt]}; charset=utf-8")
-
-    async def _receive(self, request: Request, file: Any) -> None:
-        """The body to a file, counted as it arrives."""
-        received = 0
-        async for block in request.stream():
-            received += len(block)
-            if received > self.settings.max_upload_bytes:
-                raise TooLarge(f"a medium may have {self.settings.max_upload_bytes} bytes here")
-            file.write(block)
-        file.flush()
-
-    async def subtitles(self, path: Path, fmt: str) -> bytes:
-        """One medium's subtitle file. Raises MediaError."""
-        limits, windows = MediaLimits(), WindowSettings()
-        found = await run_in_threadpool(probe, str(path), limits, None, self.source)
-        medium = Medium(
-            id="upload",
-            url=str(path),
-            name="upload",
-            size=path.stat().st_size,
-            version="",
-            duration_s=found.duration_s,
-            container=found.container,
-            audio_stream=found.audio_stream,
-        )
-        texts: list[PartWindow] = []
-        for shard in cut_into_shards(medium, windows.shard_s, self.source, (self.target,)):
-            heard = await run_in_threadpool(listen, shard, limits, VadSettings(), windows, self.window_s, self.detector)
-            done = await self.translator.translate(heard.windows, self.source, (self.target,), shard.name)
-            texts += done.windows
-        cues = make_cues(texts, self.target, CueSettings(), medium.duration_s or None)
-        return render(fmt, cues, medium, self.target, self.translator.engine.capabilities.demo_model)
+    def __serve_build_asgi_app__(self) -> FastAPI:
+        return make_app(self.settings, self.served, self.workers, self.spool)
 
 
 def build(args: dict[str, Any]) -> serve.Application:
-    """The application of serve_config.yaml: resources by the hardware, settings from ``args``."""
+    """The application of serve_config.yaml: resources by the hardware, settings from ``args``.
+
+    Raises:
+        ValidationError: an argument that there is not, or that does not fit.
+        CheckpointError, UnsupportedPair, UnknownLanguage: what is asked for cannot be served.
+    """
     settings = ServeSettings.model_validate(args)
-    accelerator = this_machine()
-    model = settings.model or default_model(accelerator.has_gpu)
-    checkpoint = open_checkpoint(model)
-    check_pair(checkpoint.capabilities, language_code(settings.source), language_code(settings.target))
-    deployment = serve.deployment(
-        name="SubtitleServer",
-        max_ongoing_requests=settings.max_ongoing_requests,
-        ray_actor_options={"num_gpus": 1 if accelerator.has_gpu else 0, "num_cpus": 1},
-    )(SubtitleServer)
-    return deployment.bind(settings.model_copy(update={"model": model}))
+    accelerator = _accelerator(settings)
+    checkpoint = open_checkpoint(settings.model or default_model(accelerator.has_gpu))
+    if settings.source_code:
+        check_pair(checkpoint.capabilities, settings.source_code, settings.target_code)
+    recipe = resolve(settings.job(checkpoint.name), checkpoint, accelerator)
+    check_installed(recipe.engine)
+    resources = _resources(settings, checkpoint, recipe)
+    media = _media(settings, recipe, resources)
+    translator = _translator(settings, checkpoint, recipe, resources)
+    return _ingress(settings, checkpoint, resources, media, translator)
+
+
+def _accelerator(settings: ServeSettings) -> Accelerator:
+    """What the translators will run on: this machine's, unless Ray has others."""
+    machine = this_machine()
+    if cluster_share(settings.nodes).gpus:
+        return machine if machine.has_gpu else CLUSTER_GPU
+    alone = sum(node["Alive"] for node in ray.nodes()) == 1
+    return machine if alone and not machine.has_gpu else CLUSTER_CPU
+
+
+def _resources(settings: ServeSettings, checkpoint: Checkpoint, recipe: Recipe) -> ResourcePlan:
+    share = cluster_share(settings.nodes)
+    if share.cpus <= 0:
+        raise ConnectionError(f"no node of the cluster has the labels {settings.nodes}")
+    return plan_resources(
+        cpus=share.cpus,
+        gpus=share.gpus,
+        memory_gb=share.memory_gb,
+        min_actors=settings.min_replicas,
+        max_actors=settings.max_replicas,
+        actor_memory_gb=checkpoint.memory_gb(recipe.dtype) + 1.0,
+        node_cpus=share.node_cpus,
+    )
+
+
+def _media(settings: ServeSettings, recipe: Recipe, resources: ResourcePlan) -> serve.Application:
+    return serve.deployment(
+        name=MEDIA,
+        max_ongoing_requests=_MEDIA_CALLS,
+        autoscaling_config=AutoscalingConfig(min_replicas=1, max_replicas=resources.listen_tasks),
+        graceful_shutdown_timeout_s=settings.media.wall_s,
+        ray_actor_options={"num_cpus": resources.listen_cpus, **_placed(settings)},
+    )(MediaPreparation).bind(settings.vad, settings.windows, recipe.window_s)
+
+
+def _translator(
+    settings: ServeSettings, checkpoint: Checkpoint, recipe: Recipe, resources: ResourcePlan
+) -> serve.Application:
+    policy = AutoscalingPolicy(
+        policy_function=WaitingAudio,
+        policy_kwargs={"waiting_audio_s": settings.waiting_audio_s, "window_s": recipe.window_s},
+    )
+    in_flight = _in_flight(resources)
+    actor = TranslatorSettings(
+        model=checkpoint.name,
+        gate=settings.gate,
+        engine=recipe.engine,
+        dtype=recipe.dtype,
+        kv_cache=recipe.kv_cache,
+        deterministic=recipe.deterministic,
+        threads=resources.torch_threads,
+        fingerprint=recipe.fingerprint,
+    )
+    return serve.deployment(
+        name=TRANSLATOR,
+        max_ongoing_requests=in_flight,
+        autoscaling_config=AutoscalingConfig(
+            min_replicas=resources.min_actors,
+            max_replicas=max(resources.min_actors, resources.max_actors),
+            target_ongoing_requests=in_flight,
+            policy=policy,
+        ),
+        graceful_shutdown_timeout_s=actor.window_deadline_s,
+        ray_actor_options={
+            "num_cpus": resources.actor_cpus,
+            "num_gpus": resources.actor_gpus,
+            "label_selector": settings.nodes,
+        },
+    )(Translator).bind(actor)
+
+
+def _ingress(
+    settings: ServeSettings,
+    checkpoint: Checkpoint,
+    resources: ResourcePlan,
+    media: serve.Application,
+    translator: serve.Application,
+) -> serve.Application:
+    door = settings.door
+    served = Served(
+        name=settings.served_as or checkpoint.name,
+        capabilities=checkpoint.capabilities,
+        windows_in_flight=settings.windows_in_flight or 2 * resources.max_actors * _in_flight(resources),
+    )
+    open_requests = door.working + door.waiting + _SPARE_REQUESTS
+    return serve.deployment(
+        name=INGRESS,
+        max_ongoing_requests=open_requests,
+        max_queued_requests=_SPARE_REQUESTS,
+        backpressure_config=BackpressureConfig(status_code=503, retry_after_s=door.retry_after_s),
+        graceful_shutdown_timeout_s=door.deadline_s,
+        ray_actor_options={"num_cpus": resources.light_cpus, **_placed(settings)},
+    )(serve.ingress()(Ingress)).bind(settings, served, media, translator)
+
+
+def _in_flight(resources: ResourcePlan) -> int:
+    return _WINDOWS_A_TRANSLATOR["gpu" if resources.actor_gpus else "cpu"] * (
+        1 if resources.actor_gpus else resources.torch_threads
+    )
+
+
+def _placed(settings: ServeSettings) -> dict[str, Any]:
+    """Where those who share the folder of uploads run."""
+    return {"label_selector": settings.nodes} if settings.spool else {"resources": _HEAD}

@@ -34,6 +34,7 @@ class Settings(BaseModel):
     deterministic: bool = Field(False, description="answers do not depend on their neighbours, to the last bit; slower")
     formats: tuple[str, ...] = ("srt", "vtt", "json")
     address: str | None = Field(None, description="an existing Ray cluster; None: one on this machine")
+    nodes: dict[str, str] = Field({}, description="labels of the nodes to work on, as Ray selects: `value` or `!value`")
     min_actors: int | None = Field(None, ge=1)
     max_actors: int | None = Field(None, ge=1)
     max_attempts: int = Field(5, ge=1, description="tries of a shard that fails or dies with its worker, over all runs")

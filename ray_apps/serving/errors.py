@@ -1,0 +1,58 @@
+"""Errors as OpenAI's API shapes them: a status, and a body that says what to do and nothing of the inside."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipelines.records import Failure
+
+
+class ApiError(Exception):
+    """What a client is told. ``retry_after_s`` becomes ``Retry-After``; every 429 and 503 has one."""
+
+    def __init__(
+        self, status: int, code: str, message: str, *, param: str | None = None, retry_after_s: int | None = None
+    ) -> None:
+        super().__init__(message)
+        self.status, self.code, self.message, self.param = status, code, message, param
+        self.retry_after_s = retry_after_s
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {} if self.retry_after_s is None else {"Retry-After": str(self.retry_after_s)}
+
+    @property
+    def body(self) -> dict[str, Any]:
+        kind = "server_error" if self.status >= 500 else _KINDS.get(self.status, "invalid_request_error")
+        return {"error": {"message": self.message, "type": kind, "param": self.param, "code": self.code}}
+
+
+_KINDS = {429: "rate_limit_error", 401: "authentication_error"}
+
+_MEDIA: dict[str, tuple[int, str]] = {
+    "not_media": (415, "this is no audio or video file that is known here"),
+    "undecodable": (415, "no decoder here understands its audio"),
+    "empty": (422, "the file is empty"),
+    "no_audio": (422, "the file has no audio"),
+    "too_long": (413, "it is longer than allowed here"),
+    "too_large": (413, "its sound takes more room than allowed here"),
+    "limit": (413, "its sample rate, channels, streams or memory are beyond what is allowed here"),
+    "crashed": (422, "it makes its decoder crash"),
+    "timeout": (422, "decoding it takes longer than allowed here"),
+}
+
+
+def invalid(message: str, param: str | None = None, code: str = "invalid_value") -> ApiError:
+    return ApiError(400, code, message, param=param)
+
+
+def of_medium(failure: Failure, retry_after_s: int) -> ApiError:
+    """What a client is told of a medium that gives no sound: the kind, not the decoder's words."""
+    if failure.kind in _MEDIA:
+        status, message = _MEDIA[failure.kind]
+        return ApiError(status, failure.kind, message, param="file")
+    return unavailable("the upload cannot be read just now", retry_after_s)
+
+
+def unavailable(message: str, retry_after_s: int) -> ApiError:
+    return ApiError(503, "unavailable", message, retry_after_s=retry_after_s)

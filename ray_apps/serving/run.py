@@ -1,0 +1,77 @@
+"""``voxtral serve``: Ray, Serve and the application in one command, until it is interrupted."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+from ray import serve
+
+from cluster.feedback import Feedback
+from ray_apps.cli_settings import UsageError, readable
+from ray_apps.ray_session import ray_session, terminated_as_interrupted
+from ray_apps.serve_app import APP, build
+from ray_apps.serving.settings import ServeSettings
+
+_HTTP = {"host": "127.0.0.1", "port": 8000, "request_timeout_s": 3700}
+
+
+def serve_until_interrupted(
+    config: Path | None,
+    flags: Mapping[str, Any],
+    host: str | None,
+    port: int | None,
+    address: str | None,
+    feedback: Feedback,
+) -> None:
+    """Serve what the file says, where a flag (named as in ServeSettings) says nothing else.
+
+    Raises:
+        UsageError: the file or an argument is not right.
+        ConnectionError: no cluster answers at ``address``.
+        CheckpointError, UnsupportedPair: what is asked for cannot be served.
+    """
+    http, args = _from_file(config) if config else ({}, {})
+    http = _HTTP | http | {name: value for name, value in (("host", host), ("port", port)) if value is not None}
+    args = args | {name: value for name, value in flags.items() if value is not None}
+    try:
+        settings = ServeSettings.model_validate(args)
+    except ValidationError as error:
+        raise UsageError(readable(error)) from error
+    if not settings.keys_file and not _is_loopback(str(http["host"])):
+        feedback.warning(f"anybody who reaches {http['host']} may use this service: give it keys (voxtral serve-key)")
+    logging.getLogger("ray.serve").setLevel(logging.WARNING)
+    with ray_session(address), terminated_as_interrupted():
+        serve.start(http_options=http)
+        try:
+            serve.run(build(args), name=APP, route_prefix="/")
+            feedback.info(f"http://{http['host']}:{http['port']} is ready; Ctrl-C ends it")
+            threading.Event().wait()
+        except KeyboardInterrupt:
+            feedback.info("ending, as soon as open requests are answered")
+        finally:
+            serve.shutdown()
+
+
+def _from_file(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """``http_options`` and the first application's ``args`` of a Serve configuration."""
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return dict(content.get("http_options") or {}), dict(content["applications"][0].get("args") or {})
+    except OSError as error:
+        raise UsageError(f"--config {path} cannot be read: {error.strerror or error}") from error
+    except (yaml.YAMLError, ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
+        raise UsageError(f"--config {path} is no Serve configuration with an application: {error}") from error
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,76 @@
+"""``args`` of serve_config.yaml: what is served, and how much of it at a time."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from b200_kernels.engine import CacheName, DtypeName, EngineName
+from pipelines.languages import language_code
+from pipelines.settings import CueSettings, MediaLimits, VadSettings, WindowSettings
+from quality.settings import GateSettings
+from ray_apps.settings import Settings
+
+
+class DoorLimits(BaseModel):
+    """What a request may send, and how many there may be. The media's own limits are :class:`MediaLimits`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    upload_bytes: int = Field(2 * 2**30, gt=0, description="of a request's body")
+    field_bytes: int = Field(64 * 2**10, gt=0, description="of one form field that is no file")
+    parts: int = Field(64, gt=0, description="of a form")
+    working: int = Field(8, gt=0, description="requests whose medium is worked on at a time, each ingress replica")
+    waiting: int = Field(16, ge=0, description="requests beyond these that may be open; the next is answered 429")
+    deadline_s: float = Field(3600.0, gt=0, description="from a request's first byte to its answer's last; then 504")
+    retry_after_s: int = Field(10, gt=0, description="what a 429 or 503 asks a client to wait")
+
+
+class ServeSettings(BaseModel):
+    """Languages are names or codes; everything that is None goes by the hardware or the checkpoint."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source: str | None = Field("Turkish", description="spoken language where a request names none; None: identified")
+    target: str = Field("French", description="language of translations where a request names none")
+    model: str | None = None
+    served_as: str | None = Field(None, description="name of the model in requests; None: the model's own")
+    engine: Literal["auto"] | EngineName = "auto"
+    dtype: DtypeName = "auto"
+    kv_cache: CacheName = "auto"
+    deterministic: bool = False
+    nodes: dict[str, str] = Field({}, description="labels of the nodes to run on, as Ray selects: `value` or `!value`")
+    min_replicas: int | None = Field(None, ge=1, description="translators; fewer than max: Serve scales them")
+    max_replicas: int | None = Field(None, ge=1)
+    waiting_audio_s: float = Field(60.0, gt=0, description="audio waiting for a translator at which another is started")
+    windows_in_flight: int | None = Field(None, ge=1, description="of one request; None: what its translators take")
+    spool: str | None = Field(
+        None, description="folder for uploads that ingress and media replicas share; None: both run on the head node"
+    )
+    keys_file: str | None = Field(None, description="API keys, as `voxtral serve-key` writes them; None: no keys")
+    hosts: tuple[str, ...] = Field(
+        (), description="names under which the service is reached; without keys, only these, localhost and addresses"
+    )
+    door: DoorLimits = DoorLimits()
+    media: MediaLimits = MediaLimits()
+    vad: VadSettings = VadSettings()
+    windows: WindowSettings = WindowSettings()
+    cues: CueSettings = CueSettings()
+    gate: GateSettings = GateSettings()
+
+    @property
+    def source_code(self) -> str | None:
+        """ISO 639-1 code. Raises UnknownLanguage."""
+        return None if self.source in (None, "auto") else language_code(str(self.source))
+
+    @property
+    def target_code(self) -> str:
+        """ISO 639-1 code. Raises UnknownLanguage."""
+        return language_code(self.target)
+
+    def job(self, model: str) -> Settings:
+        """The batch job's settings with the same model and texts."""
+        same = ("engine", "dtype", "kv_cache", "deterministic", "media", "vad", "windows", "cues", "gate")
+        values = {name: getattr(self, name) for name in same}
+        return Settings(inputs=("upload",), source=self.source_code, targets=(self.target_code,), model=model, **values)

@@ -1,0 +1,167 @@
+"""A multipart body to a file on disk, counted as it arrives.
+
+Nothing of the file is held in memory, and no more than a few kilobytes of anything else. A file's name, as the client
+gives it, is never looked at: the file is called by a random name, and known by the hash of its content.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import MultipartParser, parse_options_header
+
+from ray_apps.serving.errors import ApiError, invalid
+from ray_apps.serving.settings import DoorLimits
+
+_PREFIX = "voxtral-upload-"
+FILE = "file"
+"""Name of the part that is the medium."""
+
+
+@dataclass
+class Upload:
+    """A form that has arrived: its medium, and its other fields as text, in the order of their coming."""
+
+    path: Path
+    size: int = 0
+    sha256: str = ""
+    fields: list[tuple[str, str]] = field(default_factory=list)
+
+
+@contextlib.contextmanager
+def spooled(folder: Path) -> Iterator[Path]:
+    """A new empty file that nobody else may read; it is gone at the end."""
+    handle, name = tempfile.mkstemp(prefix=_PREFIX, dir=folder)
+    os.close(handle)
+    try:
+        yield Path(name)
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+def sweep(folder: Path, older_than_s: float) -> None:
+    """Delete what a service that was killed has left."""
+    for path in folder.glob(f"{_PREFIX}*"):
+        with contextlib.suppress(OSError):
+            if path.stat().st_mtime < time.time() - older_than_s:
+                path.unlink()
+
+
+async def receive(body: AsyncIterator[bytes], headers: dict[str, str], path: Path, limits: DoorLimits) -> Upload:
+    """The form of a request, its part ``file`` in ``path``.
+
+    ``headers`` have lower-case names. Raises ApiError: 413 for a body that is larger than allowed, 415 for one that is
+    no form, 400 for one that is malformed, 422 without a file.
+    """
+    kind, options = parse_options_header(headers.get("content-type", ""))
+    if kind != b"multipart/form-data" or not options.get(b"boundary"):
+        raise ApiError(415, "unsupported_body", "send a form: Content-Type multipart/form-data with a boundary")
+    declared = headers.get("content-length", "")
+    if declared.isascii() and declared.isdigit() and int(declared) > limits.upload_bytes:
+        raise _too_large(limits)
+    form = _Form(path, limits)
+    try:
+        parser = MultipartParser(options[b"boundary"], form.callbacks())
+        received = 0
+        async for block in body:
+            received += len(block)
+            if received > limits.upload_bytes:
+                raise _too_large(limits)
+            parser.write(block)
+        parser.finalize()
+    except FormParserError as error:
+        raise invalid("the form is malformed: its parts and its boundary do not fit", code="malformed_form") from error
+    finally:
+        form.close()
+    if not form.ended:
+        raise invalid("the form ends in the middle of a part", code="malformed_form")
+    if not form.has_file:
+        raise ApiError(422, "missing_file", "the form has no part `file`", param=FILE)
+    return Upload(path, form.size, form.hash.hexdigest(), form.fields)
+
+
+def _too_large(limits: DoorLimits) -> ApiError:
+    return ApiError(413, "too_large", f"a request may have {limits.upload_bytes} bytes here", param=FILE)
+
+
+class _Form:
+    """What the parser calls with every piece of the body."""
+
+    def __init__(self, path: Path, limits: DoorLimits) -> None:
+        self.limits = limits
+        self.file: IO[bytes] = path.open("wb")
+        self.hash = hashlib.sha256()
+        self.size = 0
+        self.has_file = self.ended = False
+        self.fields: list[tuple[str, str]] = []
+        self._parts = 0
+        self._header, self._value, self._name = bytearray(), bytearray(), ""
+        self._disposition = b""
+        self._field = bytearray()
+
+    def callbacks(self) -> Any:
+        names = "part_begin part_data part_end header_field header_value header_end headers_finished end"
+        return {f"on_{name}": getattr(self, name) for name in names.split()}
+
+    def close(self) -> None:
+        self.file.close()
+
+    def part_begin(self) -> None:
+        self._parts += 1
+        if self._parts > self.limits.parts:
+            raise ApiError(413, "too_large", f"a form may have {self.limits.parts} parts here")
+        self._disposition, self._name = b"", ""
+        self._field.clear()
+
+    def header_field(self, data: bytes, start: int, end: int) -> None:
+        self._header += data[start:end]
+
+    def header_value(self, data: bytes, start: int, end: int) -> None:
+        self._value += data[start:end]
+
+    def header_end(self) -> None:
+        if bytes(self._header).lower() == b"content-disposition":
+            self._disposition = bytes(self._value)
+        self._header.clear()
+        self._value.clear()
+
+    def headers_finished(self) -> None:
+        _, options = parse_options_header(self._disposition)
+        self._name = options.get(b"name", b"").decode("utf-8", errors="replace")
+        if not self._name:
+            raise invalid("a part of the form has no name", code="malformed_form")
+        if self._name == FILE:
+            if self.has_file:
+                raise invalid("the form has two files; send one a request", FILE)
+            self.has_file = True
+
+    def part_data(self, data: bytes, start: int, end: int) -> None:
+        if self._name == FILE:
+            piece = data[start:end]
+            self.file.write(piece)
+            self.hash.update(piece)
+            self.size += len(piece)
+            return
+        self._field += data[start:end]
+        if len(self._field) > self.limits.field_bytes:
+            raise ApiError(413, "too_large", f"a field may have {self.limits.field_bytes} bytes here")
+
+    def part_end(self) -> None:
+        if self._name != FILE:
+            try:
+                self.fields.append((self._name, self._field.decode()))
+            except UnicodeDecodeError as error:
+                raise invalid("a field of the form is not UTF-8", code="malformed_form") from error
+
+    def end(self) -> None:
+        self.ended = True
+        self.file.flush()

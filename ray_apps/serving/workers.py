@@ -1,0 +1,160 @@
+"""Who does a request's work: the replicas behind Serve's handles, asked again elsewhere when one of them dies.
+
+The replicas are thin: :class:`MediaPreparation` is ``pipelines``' listening, in threads of a CPU worker;
+:class:`Translator` is the batch job's actor, warmed up before it is called healthy. Every call gives the same answer
+whenever and wherever it is made, so that asking again is always right.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Sequence
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+from ray.exceptions import ActorUnavailableError, RayActorError, WorkerCrashedError
+from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError
+from ray.serve.handle import DeploymentHandle
+
+from b200_kernels.engine import EngineCapabilities, EngineError, SpeechRequest
+from b200_kernels.ops.vad import SileroVad
+from b200_kernels.prompts import Transcribe
+from pipelines.media.decode import Probe, probe
+from pipelines.records import SAMPLE_RATE, Shard, Window
+from pipelines.settings import MediaLimits, VadSettings, WindowSettings
+from pipelines.speech.listen import Listened, listen
+from ray_apps.translator import Translation, TranslatorSettings, VoxtralTranslator
+
+TRIES = 4
+"""Of a call whose replica dies. What kills four of them is to blame itself."""
+PAUSE_S = 0.5
+"""After a death, before the next try, times the number of tries: Serve drops a dead replica from its list in less."""
+_DIED = (RayActorError, ActorUnavailableError, WorkerCrashedError, DeploymentUnavailableError)
+
+T = TypeVar("T")
+
+
+class Unavailable(Exception):
+    """No replica could do it, now or after several tries."""
+
+
+class Workers(Protocol):
+    """What a request needs done. MediaError and ValueError are the medium's and the request's own fault."""
+
+    async def probe(self, path: str, limits: MediaLimits, language: str | None) -> Probe: ...
+    async def listen(self, shard: Shard, limits: MediaLimits) -> Listened: ...
+    async def translate(
+        self, windows: Sequence[Window], source: str, targets: Sequence[str], name: str
+    ) -> Translation: ...
+    async def capabilities(self) -> EngineCapabilities: ...
+
+
+class MediaPreparation:
+    """A CPU replica: containers are parsed in the killable child that ``pipelines`` starts, speech is found here."""
+
+    def __init__(self, vad: VadSettings, windows: WindowSettings, window_s: float) -> None:
+        import torch
+
+        torch.set_num_threads(1)
+        self.vad, self.windows, self.window_s = vad, windows, window_s
+        self.detector = SileroVad()
+        self.detector.probabilities(np.zeros(SAMPLE_RATE, np.int16))
+
+    async def probe(self, path: str, limits: MediaLimits, language: str | None) -> Probe:
+        return await asyncio.to_thread(probe, path, limits, None, language)
+
+    async def listen(self, shard: Shard, limits: MediaLimits) -> Listened:
+        return await asyncio.to_thread(listen, shard, limits, self.vad, self.windows, self.window_s, self.detector)
+
+    async def ready(self) -> bool:
+        return True
+
+
+class Translator:
+    """A replica with a model: the batch job's actor, and nothing else."""
+
+    async def __init__(self, settings: TranslatorSettings) -> None:  # type: ignore[misc]
+        self.translator = await asyncio.to_thread(VoxtralTranslator, settings)
+        self.audio_s = 0.0
+        self._moved = time.monotonic()
+        await self._warm_up()
+
+    async def _warm_up(self) -> None:
+        """Compile, record and fill caches before anybody waits for it: Serve sends nothing until this returns."""
+        noise = np.random.default_rng(0).normal(0, 300, round(self.capabilities.window_s * SAMPLE_RATE))
+        await self.translator.engine.generate(SpeechRequest(noise.astype(np.int16), (Transcribe(None),), 1.0))
+
+    @property
+    def capabilities(self) -> EngineCapabilities:
+        return self.translator.engine.capabilities
+
+    async def translate(self, windows: Sequence[Window], source: str, targets: Sequence[str], name: str) -> Translation:
+        seconds = sum(window.end_s - window.start_s for window in windows)
+        if not self.audio_s:
+            self._moved = time.monotonic()
+        self.audio_s += seconds
+        try:
+            answer = await self.translator.translate(windows, source, targets, name)
+        except EngineError:
+            # As in the batch job: a broken accelerator stays broken. Serve starts a fresh replica, and the ingress
+            # asks another one.
+            os._exit(1)
+        finally:
+            self.audio_s = max(0.0, self.audio_s - seconds)
+        self._moved = time.monotonic()
+        return answer
+
+    def check_health(self) -> None:
+        """Serve asks now and then. An engine that has windows and finishes none for a window's deadline hangs."""
+        if self.audio_s and time.monotonic() - self._moved > self.translator.settings.window_deadline_s:
+            raise RuntimeError("the engine does not come to an end")
+
+    async def ready(self) -> EngineCapabilities:
+        return self.capabilities
+
+    def record_autoscaling_stats(self) -> dict[str, float]:
+        """What :mod:`ray_apps.serving.autoscaling` reads: seconds of audio in this replica."""
+        return {"audio_s": self.audio_s}
+
+
+class Replicas:
+    """:class:`Workers` behind Serve's handles."""
+
+    def __init__(self, media: DeploymentHandle, translator: DeploymentHandle) -> None:
+        self._media, self._translator = media, translator
+
+    async def probe(self, path: str, limits: MediaLimits, language: str | None) -> Probe:
+        return await asked(self._media.probe, path, limits, language)
+
+    async def listen(self, shard: Shard, limits: MediaLimits) -> Listened:
+        return await asked(self._media.listen, shard, limits)
+
+    async def translate(self, windows: Sequence[Window], source: str, targets: Sequence[str], name: str) -> Translation:
+        return await asked(self._translator.translate, list(windows), source, tuple(targets), name)
+
+    async def capabilities(self) -> EngineCapabilities:
+        await asked(self._media.ready)
+        return await asked(self._translator.ready)
+
+
+async def asked(method: Any, *arguments: Any) -> Any:
+    """A replica's answer, of another one if the first dies. Raises what the method raises, or :class:`Unavailable`.
+
+    Whoever stops waiting for it stops the replica's work.
+    """
+    for attempt in range(1, TRIES + 1):
+        response = method.remote(*arguments)
+        try:
+            return await response
+        except asyncio.CancelledError:
+            response.cancel()
+            raise
+        except BackPressureError as error:
+            raise Unavailable("every replica is busy and its queue is full") from error
+        except _DIED as error:
+            if attempt == TRIES:
+                raise Unavailable(f"{TRIES} replicas died of it, or none is there") from error
+            await asyncio.sleep(PAUSE_S * attempt)
+    raise AssertionError("not reached")

@@ -1,0 +1,128 @@
+"""A call whose replica dies is made again; one that fails by its own fault is not."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import numpy as np
+import pytest
+from ray.exceptions import ActorDiedError
+from ray.serve.exceptions import BackPressureError
+
+from pipelines.records import Window
+from ray_apps.serving import workers
+from ray_apps.serving.workers import TRIES, Translator, Unavailable, asked
+from ray_apps.translator import Translation, TranslatorSettings
+
+
+class Clock:
+    """A clock that is set by hand."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+class FakeTranslator:
+    """Answers once it may."""
+
+    settings = TranslatorSettings(model=None, window_deadline_s=300.0)
+
+    def __init__(self) -> None:
+        self.may = asyncio.Event()
+
+    async def translate(self, windows: Any, source: str, targets: Any, name: str) -> Translation:
+        await self.may.wait()
+        return Translation(source, ())
+
+
+def test_an_engine_that_finishes_nothing_is_unhealthy_and_a_busy_one_is_not(monkeypatch):
+    monkeypatch.setattr(workers, "time", clock := Clock())
+    replica = Translator.__new__(Translator)
+    replica.audio_s, replica._moved = 0.0, clock.now
+    window = Window(start_s=0.0, segments=(), samples=np.zeros(16_000, np.int16))
+
+    async def work() -> None:
+        replica.translator = FakeTranslator()
+        clock.now += 5000  # nothing to do for a long time
+        replica.check_health()
+        waiting = asyncio.create_task(replica.translate([window], "tr", ["fr"], "x"))
+        await asyncio.sleep(0)
+        assert replica.record_autoscaling_stats() == {"audio_s": 1.0}
+        clock.now += 299
+        replica.check_health()
+        clock.now += 2
+        with pytest.raises(RuntimeError):
+            replica.check_health()
+        replica.translator.may.set()
+        await waiting
+        replica.check_health()
+
+    asyncio.run(work())
+    assert replica.record_autoscaling_stats() == {"audio_s": 0.0}
+
+
+class Method:
+    """A replica's method that ends, call by call, as it is told."""
+
+    def __init__(self, *ends: Any) -> None:
+        self.ends = list(ends)
+        self.calls = self.cancelled = 0
+
+    def remote(self, *_arguments: Any) -> Method:
+        self.calls += 1
+        return self
+
+    def __await__(self) -> Any:
+        end = self.ends.pop(0)
+        if isinstance(end, Exception):
+            raise end
+        if isinstance(end, asyncio.Event):
+            yield from end.wait().__await__()
+        return end
+
+    def cancel(self) -> None:
+        self.cancelled += 1
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch):
+    monkeypatch.setattr(workers, "PAUSE_S", 0.0)
+
+
+def test_another_replica_is_asked():
+    method = Method(ActorDiedError(), ActorDiedError(), "answer")
+    assert asyncio.run(asked(method, 1)) == "answer"
+    assert method.calls == 3
+
+
+def test_what_kills_every_replica_is_given_up():
+    method = Method(*[ActorDiedError() for _ in range(TRIES + 1)])
+    with pytest.raises(Unavailable):
+        asyncio.run(asked(method))
+    assert method.calls == TRIES
+
+
+@pytest.mark.parametrize(("end", "error"), [(ValueError("no"), ValueError), (BackPressureError(9, 8), Unavailable)])
+def test_a_fault_of_the_request_is_told_at_once(end, error):
+    method = Method(end, "never")
+    with pytest.raises(error):
+        asyncio.run(asked(method))
+    assert method.calls == 1
+
+
+def test_who_stops_waiting_stops_the_replica():
+    method = Method(asyncio.Event())
+
+    async def leave() -> None:
+        waiting = asyncio.create_task(asked(method))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        await waiting
+
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(leave())
+    assert method.cancelled == 1
