@@ -23,6 +23,7 @@ from ray_apps.batch_job import run_job
 from ray_apps.serve_app import APP, MEDIA, TRANSLATOR, build
 from ray_apps.settings import Settings
 from tests.proofs.fuzz_service import fuzz
+from tests.ray_apps.serving import page_steps as steps
 
 pytestmark = pytest.mark.usefixtures("local_ray")
 CONFIG = Path(__file__).parents[2] / "serve_config.yaml"
@@ -72,14 +73,14 @@ def of_batch(batch: Path, name: str, language: str, fmt: str) -> str:
     return next(batch.rglob(f"{Path(name).stem}.{language}.{fmt}")).read_text()
 
 
-@pytest.mark.skipif(shutil.which("chromedriver") is None, reason="needs Debian's chromium and chromium-driver")
+@pytest.mark.skipif(not steps.has_chromium(), reason=steps.MISSING)
 def test_the_page_shows_what_the_batch_job_writes(url, batch, sample_archive, tmp_path):
     with steps.chromium() as browser:
         seen = steps.walk_through(browser, url, sample_archive / "clips" / "market.webm", tmp_path, seconds=200)
         assert steps.console_errors(browser) == []
     expected = [cue.content for cue in srt.parse(of_batch(batch, "clips/market.webm", "fr", "srt"))]
     expected = [text for text in expected if "demo-model" not in text]
-    taken = [cue.content for cue in srt.parse(seen["srt"]) if "demo-model" not in cue.content]
+    taken = [cue.content for cue in srt.parse(seen["srt"].read_text()) if "demo-model" not in cue.content]
     assert taken == [expected[0], "Corrigé à la main.", *expected[2:]]
 
 
