@@ -6,6 +6,7 @@ It decides what stands together. When a cue is shown, and where its lines break,
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
@@ -219,11 +220,18 @@ def _matching(sources: Sequence[str], positions: Sequence[Span], axis: SpeechAxi
     placed = place([_weight(source) for source in sources], axis)
     taken: list[list[int]] = [[] for _ in positions]
     for i, span in enumerate(placed):
-        taken[max(range(len(positions)), key=lambda j: (_overlap(span, positions[j]), -j))].append(i)
+        taken[_most_over(span, positions)].append(i)
     for j, position in enumerate(positions):
         if not taken[j]:
-            taken[j].append(max(range(len(placed)), key=lambda i: (_overlap(placed[i], position), -i)))
+            taken[j].append(_most_over(position, placed))
     return [" ".join(sources[i] for i in own) for own in taken]
+
+
+def _most_over(span: Span, tiles: Sequence[Span]) -> int:
+    """Which of the tiles, which lie end to end, overlaps a span most; the first of equals."""
+    first = min(bisect_left(tiles, span[0], key=lambda tile: tile[1]), len(tiles) - 1)
+    last = max(first, bisect_left(tiles, span[1], lo=first, key=lambda tile: tile[0]) - 1)
+    return max(range(first, last + 1), key=lambda i: (_overlap(span, tiles[i]), -i))
 
 
 def _overlap(a: Span, b: Span) -> float:

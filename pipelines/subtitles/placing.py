@@ -112,24 +112,29 @@ def _pauses(axis: SpeechAxis, low: float, high: float) -> dict[float, float]:
 
 def _align(shares: Sequence[float], low: float, high: float, pauses: dict[float, float]) -> list[float]:
     """Where each text ends; ``shares`` are its even ends, the last of which is ``high``."""
-    states: dict[float, tuple[float, tuple[float, ...]]] = {low: (0.0, ())}
+    costs = {low: 0.0}
+    came_from: list[dict[float, float]] = []
     even_before = low
     for even in shares[:-1]:
         prices = {even: OFF_PAUSE_S} | {at: -PAUSE_WORTH * min(1.0, gap) for at, gap in pauses.items()}
         expected, even_before = even - even_before, even
-        new: dict[float, tuple[float, tuple[float, ...]]] = {}
+        new: dict[float, float] = {}
+        origins: dict[float, float] = {}
         for at, price in prices.items():
-            for before, (cost, path) in states.items():
+            for before, cost in costs.items():
                 # no two sentences end on one pause, or within a breath of it
                 if at < before - 1e-9 or (at in pauses and at - before < 0.2 * expected + 1e-6):
                     continue
                 own = cost + abs((at - before) - expected) + 0.25 * abs(at - even) + price
-                if at not in new or own < new[at][0]:
-                    new[at] = (own, (*path, at))
-        states = new
+                if at not in new or own < new[at]:
+                    new[at], origins[at] = own, before
+        costs = new
+        came_from.append(origins)
     expected = high - even_before
-    _, path = min((cost + abs((high - at) - expected), path) for at, (cost, path) in states.items())
-    return [*path, high]
+    ends = [high, min(costs, key=lambda at: costs[at] + abs((high - at) - expected))]
+    for origins in reversed(came_from):
+        ends.append(origins[ends[-1]])
+    return ends[-2::-1]
 
 
 def place_by_tokens(texts: Sequence[str], tokens: Sequence[TokenTime], window_start_s: float) -> list[Span] | None:

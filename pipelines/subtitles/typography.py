@@ -27,7 +27,7 @@ _TURN = re.compile(r"(?:^\s*|(?<=[.!?…»”\"])\s+)[-–—]\s*(?=[^\W\d]|[«�
 _FRENCH_MARK = re.compile(r"(?<=[^\s!?;:«“(\[])[^\S\n]*([!?;:]+)(?=$|[\s»”\"')\]….,])")
 _OPENS = re.compile(r"(?<![^\s(\[«“'’\"])\"(?=[^\s\"]|\"\S)")
 _CLOSES = re.compile(r"(?<=\S)\"(?!\w)")
-_OPENING, _CLOSING = re.compile(r"[«“]\s*"), re.compile(r"\s*[»”]")
+_OPENING, _CLOSING = re.compile(r"[«“]\s*"), re.compile(r"(?<!\s)\s*[»”]")
 _STYLES = {"guillemets": (f"«{WHOLE}", f"{WHOLE}»"), "curly": ("“", "”"), "straight": ('"', '"')}
 
 

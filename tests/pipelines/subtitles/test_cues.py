@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 import re
+import time
 from itertools import pairwise
 
 import pytest
@@ -140,6 +141,18 @@ def test_far_too_much_text_for_the_time_still_meets_the_hard_rules(content: str)
     assert_hard_rules(cues, PROFILE)
     assert characters("".join(cue.text for cue in cues)) == characters(content + "Après cela.")
     assert any("reading_speed" in cue.reasons for cue in cues)
+
+
+@pytest.mark.parametrize(
+    "piece", [".", "!", " ", "!\u00a0", "- A. ", "A. ", "a ", "« ", "» ", "a ! ", "Oui. ", "- Oui. ", "la ", "x"]
+)
+def test_a_hundred_thousand_characters_of_anything_take_a_few_seconds(piece: str) -> None:
+    content = f"Oui, {piece * (100_000 // len(piece))} fin"
+    made = window(content, (1.0, 3.0), (3.2, 9.0), source="Bir. " * 2_000)
+    began = time.process_time()
+    cues = make_cues([made], "fr", PROFILE)
+    assert time.process_time() - began < 6
+    assert characters("".join(cue.text for cue in cues)) == characters(content)
 
 
 def test_senseless_times_are_survived() -> None:
