@@ -13,7 +13,7 @@ from itertools import accumulate, pairwise
 
 from pipelines.records import PartWindow, Text
 from pipelines.settings import CueSettings
-from pipelines.subtitles.line_breaks import break_cost, lines_needed
+from pipelines.subtitles.line_breaks import FORBIDDEN, LineBreaks, break_cost, lines_needed
 from pipelines.subtitles.placing import Span, SpeechAxis, place, place_by_tokens, speech_axis
 from pipelines.subtitles.sentences import split_sentences, split_units
 from pipelines.subtitles.typography import typeset
@@ -25,7 +25,7 @@ TOUCH_S = 0.5
 WORTH_SPLITTING_CHARS = 20
 """Long slow speech is not cut into cues with less text than this."""
 CUE_COST = 0.6
-"""What one more cue costs, beside an uneven split (squared share) and a bad break (0 to 2)."""
+"""What one more cue costs, beside an uneven split (squared share) and a bad break of cues or lines (0 to 4)."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ def share_out(units: Sequence[str], weights: Sequence[float], language: str, roo
         def cost(cut: int, begin: int = cuts[-1], due: float = done * marks[-1], left: int = left) -> float:
             over = max(0, marks[cut] - marks[begin] - 1 - room) + max(0, marks[-1] - marks[cut] - left * (room + 1))
             at_cut = break_cost(units[cut - 1], units[cut], language) if 0 < cut < len(units) else 0.0
-            return over + 2 * abs(marks[cut] - due) / max(1.0, even) + at_cut
+            return FORBIDDEN * over + 2 * abs(marks[cut] - due) / max(1.0, even) + at_cut
 
         cuts.append(min(range(cuts[-1], len(marks)), key=cost))
     return [list(units[a:b]) for a, b in pairwise([*cuts, len(units)])]
@@ -144,26 +144,31 @@ def split_for_cues(
     """A sentence's units in as few cues as hold them, more where it is spoken for longer than a cue may stay, or
     ``at_least`` so many are wanted.
 
-    A dynamic program: even cues that end at clauses.
+    A dynamic program: even cues that end at clauses, and whose lines can be broken where it reads well; one more cue
+    rather than a line that ends on an article.
     """
     total = sum(len(unit) + 1 for unit in units) - 1
     room = limits.max_lines * limits.max_line_chars
     by_time = math.ceil(spoken_s / limits.max_duration_s - 1e-9)
     wanted = max(math.ceil(total / room), min(by_time, total // WORTH_SPLITTING_CHARS), min(at_least, len(units)), 1)
-    if wanted == 1 and _fits(units, limits):
-        return [list(units)]
+    breaks = LineBreaks(units, language, limits.max_line_chars)
+    if wanted == 1:
+        whole = breaks.cheapest(0, len(units), limits.max_lines)
+        if whole is not None and whole < FORBIDDEN:
+            return [list(units)]
     even = total / wanted
     best: list[tuple[float, int]] = [(0.0, 0)]
     for end in range(1, len(units) + 1):
-        at_end = break_cost(units[end - 1], units[end], language) if end < len(units) else 0.0
+        at_end = breaks.costs[end]
         options = []
         size = -1
         for begin in range(end - 1, -1, -1):
             size += 1 + len(units[begin])
-            if size > room + limits.max_lines - 1 or not _fits(units[begin:end], limits):
+            lines = breaks.cheapest(begin, end, limits.max_lines)
+            if lines is None:
                 break
             uneven = (size - even) / even
-            options.append((best[begin][0] + CUE_COST + 2 * uneven * uneven + at_end, begin))
+            options.append((best[begin][0] + CUE_COST + 2 * uneven * uneven + at_end + lines, begin))
         best.append(min(options))
     cuts = [len(units)]
     while cuts[-1] > 0:

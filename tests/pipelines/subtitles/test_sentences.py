@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipelines.subtitles.line_breaks import best_lines
+from pipelines.subtitles.line_breaks import FORBIDDEN, best_lines, break_cost
 from pipelines.subtitles.sentences import split_sentences, split_units
 
 
@@ -95,6 +95,11 @@ def test_what_belongs_together_stays_on_a_line(language: str, text: str) -> None
     pair = (upper.split()[-1], lower.split()[0])
     assert pair[1] not in {"misiniz", "için", "Bey", "pas"}
     assert pair[0] not in {"avons", "sommes", "cette", "petite", "grande", "la", "que", "un"}
+
+
+def test_an_article_is_one_behind_an_opening_mark_too() -> None:
+    assert break_cost("«\u00a0La", "maison", "fr") == break_cost("-\u00a0la", "maison", "fr") == FORBIDDEN
+    assert break_cost("(the", "house", "en") == FORBIDDEN
 
 
 def test_dashes_of_a_dialogue_begin_lines() -> None:
