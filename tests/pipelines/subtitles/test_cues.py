@@ -203,6 +203,46 @@ def test_token_times_decide_where_there_are_any() -> None:
     assert [(cue.start_s, cue.text) for cue in cues] == [(20.0, "Nous partons."), (24.0, f"Attendez-moi{NARROW}!")]
 
 
+def spoken(*pieces: tuple[str, float, float]) -> tuple[TokenTime, ...]:
+    """Tokens, one a word: each piece is said from one time to another."""
+    made = []
+    for said, start, end in pieces:
+        found = said.split()
+        step = (end - start) / len(found)
+        made += [TokenTime(text=f" {w}", start=start + i * step, end=start + (i + 1) * step) for i, w in enumerate(found)]
+    return tuple(made)
+
+
+CREDIT = "Sous-titres réalisés par la communauté d'Amara.org !"
+
+
+@pytest.mark.parametrize("credit", ["after", "before", "both"])
+def test_a_credit_that_the_gate_took_away_moves_no_cue(credit: str) -> None:
+    pieces = [("Bonjour à tous.", 4.0, 5.8), ("Bienvenue chez nous.", 6.0, 8.0)]
+    if credit != "before":
+        pieces.append((CREDIT, 17.0, 18.0))
+    if credit != "after":
+        pieces.insert(0, (CREDIT, 0.5, 1.5))
+    made = window(
+        "Bonjour à tous. Bienvenue chez nous.", (0.0, 1.6), (4.0, 8.0), (17.0, 18.0), start=0.0, tokens=spoken(*pieces)
+    )
+    first, second = make_cues([made], "fr", PROFILE)
+    assert (first.start_s, second.start_s) == (4.0, pytest.approx(6.0, abs=0.05))
+    assert 8.0 <= second.end_s <= 8.1
+
+
+def test_the_text_is_found_where_it_is_said_by_itself() -> None:
+    tokens = spoken(("Sous-titrage Ouistiti.", 0.0, 1.0), ("Oui.", 5.0, 5.5))
+    (cue,) = make_cues([window("Oui.", (0.0, 1.0), (5.0, 6.0), tokens=tokens)], "fr", PROFILE)
+    assert cue.start_s == 5.0
+
+
+def test_tokens_that_spell_something_else_are_matched_by_their_share() -> None:
+    made = window("Je suis venu. Je suis parti.", (20.0, 24.0), tokens=spoken(("Evet geldim Ben gittim", 0.0, 4.0)))
+    first, second = make_cues([made], "fr", PROFILE)
+    assert (first.start_s, second.start_s) == (20.0, 21.0)
+
+
 @pytest.mark.parametrize("parted_at", [1.3, 2.2, 2.6])
 @pytest.mark.parametrize("of", ["translation", "transcript"])
 def test_token_times_that_miss_a_pause_by_little_keep_it_between_the_cues(of: str, parted_at: float) -> None:
