@@ -13,15 +13,17 @@ from itertools import accumulate, pairwise
 
 from pipelines.records import PartWindow, Text
 from pipelines.settings import CueSettings
-from pipelines.subtitles.line_breaks import FORBIDDEN, LineBreaks, break_cost, lines_needed
+from pipelines.subtitles.line_breaks import FORBIDDEN, LineBreaks, begins_turn, break_cost, lines_needed, turns
 from pipelines.subtitles.placing import Span, SpeechAxis, place, place_by_tokens, speech_axis
 from pipelines.subtitles.sentences import split_sentences, split_units
-from pipelines.subtitles.typography import typeset
+from pipelines.subtitles.typography import typeset, without_dash
 from quality.subtitle_rules import Profile
 from quality.text import plain
 
 TOUCH_S = 0.5
 """Two neighbours with at most this much silence between them may share a cue."""
+ANSWER_S = 1.0
+"""What another one says so soon shares the cue of who spoke before, if it fits: a line and a dash for each."""
 WORTH_SPLITTING_CHARS = 20
 """Long slow speech is not cut into cues with less text than this."""
 CUE_COST = 0.6
@@ -83,7 +85,7 @@ def window_chunks(window: PartWindow, text: Text, settings: CueSettings, limits:
         groups = [len(own) for own in cut] if len(sources) == len(cut) else [len(chunks)]
         texts = sources if len(sources) == len(cut) else [" ".join(sources)]
         chunks = _with_source_beneath(chunks, groups, texts, limits)
-    return _merge_short(chunks, limits)
+    return _without_lone_dashes(_merged(chunks, limits))
 
 
 def _sentence_chunks(
@@ -243,8 +245,10 @@ def _overlap(a: Span, b: Span) -> float:
     return min(a[1], b[1]) - max(a[0], b[0])
 
 
-def _merge_short(chunks: Sequence[Chunk], limits: Profile) -> list[Chunk]:
-    """Join neighbours that touch and fit one cue where one of them is too short to stand alone."""
+def _merged(chunks: Sequence[Chunk], limits: Profile) -> list[Chunk]:
+    """Neighbours that fit one cue joined where one of them is too short to stand alone, or they are turns of a
+    dialogue.
+    """
     merged: list[Chunk] = []
     for chunk in chunks:
         before = merged[-1] if merged else None
@@ -259,11 +263,29 @@ def _merge_short(chunks: Sequence[Chunk], limits: Profile) -> list[Chunk]:
 
 
 def _should_merge(a: Chunk, b: Chunk, limits: Profile) -> bool:
+    pause_s = b.start_s - a.end_s
     short = min(a.end_s - a.start_s, b.end_s - b.start_s) < limits.min_duration_s
     return (
-        short
-        and b.start_s - a.end_s <= TOUCH_S
+        ((short and pause_s <= TOUCH_S) or (_is_dialogue(a, b) and pause_s <= ANSWER_S))
         and b.end_s - a.start_s <= limits.max_duration_s
         and _fits(a.units + b.units, limits)
         and _fits(a.beneath + b.beneath, limits)
     )
+
+
+def _is_dialogue(a: Chunk, b: Chunk) -> bool:
+    """Whether one speaks, and then another one."""
+    alone = len(turns(a.units)) == len(turns(b.units)) == 1
+    return alone and a.units[0].startswith("-") and begins_turn(a.units[-1], b.units[0])
+
+
+def _without_lone_dashes(chunks: Sequence[Chunk]) -> list[Chunk]:
+    """By Netflix's guides ("dual speakers") a dash tells two speakers of one cue apart; one alone has none."""
+    found: list[Chunk] = []
+    for before, chunk in zip([None, *chunks], chunks, strict=False):
+        first, *others = chunk.units
+        begins = before is None or begins_turn(before.units[-1], first)
+        if begins and len(turns(chunk.units)) == 1:
+            chunk = replace(chunk, units=(without_dash(first, chunk.text.language), *others))
+        found.append(chunk)
+    return found

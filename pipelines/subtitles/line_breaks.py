@@ -132,14 +132,15 @@ def turns(units: Sequence[str]) -> list[list[str]]:
     """The units parted before every dash that begins what another one says: each has lines of their own."""
     found: list[list[str]] = []
     for unit in units:
-        if not found or _begins_turn(found[-1][-1], unit):
+        if not found or begins_turn(found[-1][-1], unit):
             found.append([unit])
         else:
             found[-1].append(unit)
     return found
 
 
-def _begins_turn(before: str, unit: str) -> bool:
+def begins_turn(before: str, unit: str) -> bool:
+    """Whether another one speaks from ``unit`` on, which follows ``before``."""
     return unit.startswith("-") and len(unit) > 1 and _last_letter(before) in _SENTENCE_MARKS
 
 
@@ -151,7 +152,7 @@ class LineBreaks:
 
     def __init__(self, units: Sequence[str], language: str, max_chars: int) -> None:
         count = len(units)
-        begins = [i > 0 and _begins_turn(units[i - 1], units[i]) for i in range(count)]
+        begins = [i > 0 and begins_turn(units[i - 1], units[i]) for i in range(count)]
         self.costs = [0.0] * (count + 1)
         for i in range(1, count):
             self.costs[i] = SENTENCE_END if begins[i] else break_cost(units[i - 1], units[i], language)

@@ -39,8 +39,18 @@ def typeset(text: str, language: str, quotes: Quotes = "guillemets") -> str:
     text = _THREE_DOTS.sub("…", text)
     if language == "fr":
         text = _FRENCH_MARK.sub(rf"{NARROW}\1", _requoted(text, quotes))
-    dash = f"-{WHOLE}" if language in _DASH_WITH_SPACE else "-"
+    dash = _dash(language)
     return _TURN.sub(lambda match: f"{' ' if match.start() else ''}{dash}", text)
+
+
+def without_dash(text: str, language: str) -> str:
+    """Typeset text of a single speaker: without the dash that begins a turn."""
+    dash = _dash(language)
+    return text[len(dash) :] if _TURN.match(text) and text.startswith(dash) else text
+
+
+def _dash(language: str) -> str:
+    return f"-{WHOLE}" if language in _DASH_WITH_SPACE else "-"
 
 
 def _requoted(text: str, quotes: Quotes) -> str:

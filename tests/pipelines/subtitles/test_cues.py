@@ -209,7 +209,8 @@ def spoken(*pieces: tuple[str, float, float]) -> tuple[TokenTime, ...]:
     for said, start, end in pieces:
         found = said.split()
         step = (end - start) / len(found)
-        made += [TokenTime(text=f" {w}", start=start + i * step, end=start + (i + 1) * step) for i, w in enumerate(found)]
+        ends = [start + i * step for i in range(len(found) + 1)]
+        made += [TokenTime(text=f" {w}", start=a, end=b) for w, (a, b) in zip(found, pairwise(ends), strict=True)]
     return tuple(made)
 
 
@@ -425,6 +426,36 @@ def test_the_profile_goes_by_the_language_of_the_text() -> None:
 def test_who_answers_begins_a_line() -> None:
     (cue,) = make_cues([window("- Tu viens ? - Oui.", (3.0, 3.9))], "fr", PROFILE)
     assert cue.lines == (f"-{NBSP}Tu viens{NARROW}?", f"-{NBSP}Oui.")
+
+
+@pytest.mark.parametrize(
+    "segments", [((1.0, 4.0),), ((1.0, 2.5), (2.9, 4.0)), ((1.0, 2.2), (3.1, 4.0))], ids=["one", "near", "apart"]
+)
+def test_turns_of_a_dialogue_share_a_cue(segments: tuple[tuple[float, float], ...]) -> None:
+    (cue,) = make_cues([window("- Tu viens ? - Non.", *segments)], "fr", PROFILE)
+    assert cue.lines == (f"-{NBSP}Tu viens{NARROW}?", f"-{NBSP}Non.")
+    assert (cue.start_s, cue.reasons) == (1.0, ())
+    assert cue.end_s >= 4.0
+
+
+def test_who_speaks_alone_in_a_cue_has_no_dash() -> None:
+    said = "- Tu viens ? - Non. - Alors je pars sans toi, et tant pis pour toi. - Attends !"
+    cues = make_cues([window(said, (0.0, 6.0), (9.0, 10.0))], "fr", PROFILE)
+    assert [cue.lines for cue in cues] == [
+        (f"-{NBSP}Tu viens{NARROW}?", f"-{NBSP}Non."),
+        ("Alors je pars sans toi,", "et tant pis pour toi."),
+        (f"Attends{NARROW}!",),
+    ]
+    (cue,) = make_cues([window("", (0.0, 3.0), source="- Geliyor musun?")], "tr", PROFILE)
+    assert cue.lines == ("Geliyor musun?",)
+
+
+def test_a_dash_within_a_sentence_stays() -> None:
+    long = "Il voulait venir avec nous à la montagne cet été - mais son père, qui est très malade, ne le voulait pas."
+    cues = make_cues([window(long, (0.0, 8.0))], "fr", PROFILE)
+    assert " ".join(" ".join(cue.lines) for cue in cues).replace(NBSP, " ") == long
+    (cue,) = make_cues([window("-5 degrés ce matin.", (0.0, 3.0))], "fr", PROFILE)
+    assert cue.text.startswith("-5")
 
 
 BILINGUAL = CueSettings(bilingual=True)
