@@ -144,7 +144,25 @@ def test_far_too_much_text_for_the_time_still_meets_the_hard_rules(content: str)
 
 
 @pytest.mark.parametrize(
-    "piece", [".", "!", " ", "!\u00a0", "- A. ", "A. ", "a ", "« ", "» ", "a ! ", "Oui. ", "- Oui. ", "la ", "x"]
+    "piece",
+    [
+        ".",
+        "!",
+        " ",
+        "!\u00a0",
+        "- A. ",
+        "A. ",
+        "a ",
+        "« ",
+        "» ",
+        "a ! ",
+        "Oui. ",
+        "- Oui. ",
+        "la ",
+        "1 000 ",
+        "5 km: ",
+        "x",
+    ],
 )
 def test_a_hundred_thousand_characters_of_anything_take_a_few_seconds(piece: str) -> None:
     content = f"Oui, {piece * (100_000 // len(piece))} fin"
@@ -181,7 +199,7 @@ def test_sentences_fall_on_the_stretches_of_speech() -> None:
     assert [cue.end_s for cue in cues[:2]] == [12.4, 15.0]
     assert [cue.text for cue in cues] == [
         "Nous allons à Ankara demain matin.",
-        f"Avez-vous vu M. Dupont{NARROW}?",
+        f"Avez-vous vu M.{NBSP}Dupont{NARROW}?",
         "Merci beaucoup, madame.",
     ]
     assert [cue.source for cue in cues] == [
