@@ -6,25 +6,28 @@ It decides what stands together. When a cue is shown, and where its lines break,
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 
 from pipelines.records import PartWindow, Text
 from pipelines.settings import CueSettings
-from pipelines.subtitles.line_breaks import break_cost, lines_needed
+from pipelines.subtitles.line_breaks import FORBIDDEN, LineBreaks, begins_turn, break_cost, lines_needed, turns
 from pipelines.subtitles.placing import Span, SpeechAxis, place, place_by_tokens, speech_axis
 from pipelines.subtitles.sentences import split_sentences, split_units
-from pipelines.subtitles.typography import typeset
+from pipelines.subtitles.typography import typeset, without_dash
 from quality.subtitle_rules import Profile
 from quality.text import plain
 
 TOUCH_S = 0.5
 """Two neighbours with at most this much silence between them may share a cue."""
+ANSWER_S = 1.0
+"""What another one says so soon shares the cue of who spoke before, if it fits: a line and a dash for each."""
 WORTH_SPLITTING_CHARS = 20
 """Long slow speech is not cut into cues with less text than this."""
 CUE_COST = 0.6
-"""What one more cue costs, beside an uneven split (squared share) and a bad break (0 to 2)."""
+"""What one more cue costs, beside an uneven split (squared share) and a bad break of cues or lines (0 to 4)."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +85,7 @@ def window_chunks(window: PartWindow, text: Text, settings: CueSettings, limits:
         groups = [len(own) for own in cut] if len(sources) == len(cut) else [len(chunks)]
         texts = sources if len(sources) == len(cut) else [" ".join(sources)]
         chunks = _with_source_beneath(chunks, groups, texts, limits)
-    return _merge_short(chunks, limits)
+    return _without_lone_dashes(_merged(chunks, limits))
 
 
 def _sentence_chunks(
@@ -131,7 +134,7 @@ def share_out(units: Sequence[str], weights: Sequence[float], language: str, roo
         def cost(cut: int, begin: int = cuts[-1], due: float = done * marks[-1], left: int = left) -> float:
             over = max(0, marks[cut] - marks[begin] - 1 - room) + max(0, marks[-1] - marks[cut] - left * (room + 1))
             at_cut = break_cost(units[cut - 1], units[cut], language) if 0 < cut < len(units) else 0.0
-            return over + 2 * abs(marks[cut] - due) / max(1.0, even) + at_cut
+            return FORBIDDEN * over + 2 * abs(marks[cut] - due) / max(1.0, even) + at_cut
 
         cuts.append(min(range(cuts[-1], len(marks)), key=cost))
     return [list(units[a:b]) for a, b in pairwise([*cuts, len(units)])]
@@ -143,26 +146,31 @@ def split_for_cues(
     """A sentence's units in as few cues as hold them, more where it is spoken for longer than a cue may stay, or
     ``at_least`` so many are wanted.
 
-    A dynamic program: even cues that end at clauses.
+    A dynamic program: even cues that end at clauses, and whose lines can be broken where it reads well; one more cue
+    rather than a line that ends on an article.
     """
     total = sum(len(unit) + 1 for unit in units) - 1
     room = limits.max_lines * limits.max_line_chars
     by_time = math.ceil(spoken_s / limits.max_duration_s - 1e-9)
     wanted = max(math.ceil(total / room), min(by_time, total // WORTH_SPLITTING_CHARS), min(at_least, len(units)), 1)
-    if wanted == 1 and _fits(units, limits):
-        return [list(units)]
+    breaks = LineBreaks(units, language, limits.max_line_chars)
+    if wanted == 1:
+        whole = breaks.cheapest(0, len(units), limits.max_lines)
+        if whole is not None and whole < FORBIDDEN:
+            return [list(units)]
     even = total / wanted
     best: list[tuple[float, int]] = [(0.0, 0)]
     for end in range(1, len(units) + 1):
-        at_end = break_cost(units[end - 1], units[end], language) if end < len(units) else 0.0
+        at_end = breaks.costs[end]
         options = []
         size = -1
         for begin in range(end - 1, -1, -1):
             size += 1 + len(units[begin])
-            if size > room + limits.max_lines - 1 or not _fits(units[begin:end], limits):
+            lines = breaks.cheapest(begin, end, limits.max_lines)
+            if lines is None:
                 break
             uneven = (size - even) / even
-            options.append((best[begin][0] + CUE_COST + 2 * uneven * uneven + at_end, begin))
+            options.append((best[begin][0] + CUE_COST + 2 * uneven * uneven + at_end + lines, begin))
         best.append(min(options))
     cuts = [len(units)]
     while cuts[-1] > 0:
@@ -219,19 +227,28 @@ def _matching(sources: Sequence[str], positions: Sequence[Span], axis: SpeechAxi
     placed = place([_weight(source) for source in sources], axis)
     taken: list[list[int]] = [[] for _ in positions]
     for i, span in enumerate(placed):
-        taken[max(range(len(positions)), key=lambda j: (_overlap(span, positions[j]), -j))].append(i)
+        taken[_most_over(span, positions)].append(i)
     for j, position in enumerate(positions):
         if not taken[j]:
-            taken[j].append(max(range(len(placed)), key=lambda i: (_overlap(placed[i], position), -i)))
+            taken[j].append(_most_over(position, placed))
     return [" ".join(sources[i] for i in own) for own in taken]
+
+
+def _most_over(span: Span, tiles: Sequence[Span]) -> int:
+    """Which of the tiles, which lie end to end, overlaps a span most; the first of equals."""
+    first = min(bisect_left(tiles, span[0], key=lambda tile: tile[1]), len(tiles) - 1)
+    last = max(first, bisect_left(tiles, span[1], lo=first, key=lambda tile: tile[0]) - 1)
+    return max(range(first, last + 1), key=lambda i: (_overlap(span, tiles[i]), -i))
 
 
 def _overlap(a: Span, b: Span) -> float:
     return min(a[1], b[1]) - max(a[0], b[0])
 
 
-def _merge_short(chunks: Sequence[Chunk], limits: Profile) -> list[Chunk]:
-    """Join neighbours that touch and fit one cue where one of them is too short to stand alone."""
+def _merged(chunks: Sequence[Chunk], limits: Profile) -> list[Chunk]:
+    """Neighbours that fit one cue joined where one of them is too short to stand alone, or they are turns of a
+    dialogue.
+    """
     merged: list[Chunk] = []
     for chunk in chunks:
         before = merged[-1] if merged else None
@@ -246,11 +263,29 @@ def _merge_short(chunks: Sequence[Chunk], limits: Profile) -> list[Chunk]:
 
 
 def _should_merge(a: Chunk, b: Chunk, limits: Profile) -> bool:
+    pause_s = b.start_s - a.end_s
     short = min(a.end_s - a.start_s, b.end_s - b.start_s) < limits.min_duration_s
     return (
-        short
-        and b.start_s - a.end_s <= TOUCH_S
+        ((short and pause_s <= TOUCH_S) or (_is_dialogue(a, b) and pause_s <= ANSWER_S))
         and b.end_s - a.start_s <= limits.max_duration_s
         and _fits(a.units + b.units, limits)
         and _fits(a.beneath + b.beneath, limits)
     )
+
+
+def _is_dialogue(a: Chunk, b: Chunk) -> bool:
+    """Whether one speaks, and then another one."""
+    alone = len(turns(a.units)) == len(turns(b.units)) == 1
+    return alone and a.units[0].startswith("-") and begins_turn(a.units[-1], b.units[0])
+
+
+def _without_lone_dashes(chunks: Sequence[Chunk]) -> list[Chunk]:
+    """By Netflix's guides ("dual speakers") a dash tells two speakers of one cue apart; one alone has none."""
+    found: list[Chunk] = []
+    for before, chunk in zip([None, *chunks], chunks, strict=False):
+        first, *others = chunk.units
+        begins = before is None or begins_turn(before.units[-1], first)
+        if begins and len(turns(chunk.units)) == 1:
+            chunk = replace(chunk, units=(without_dash(first, chunk.text.language), *others))
+        found.append(chunk)
+    return found

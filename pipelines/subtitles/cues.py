@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 from pipelines.records import Cue, PartWindow, Text
 from pipelines.settings import CueSettings
 from pipelines.subtitles.cue_chunks import Chunk, window_chunks
 from pipelines.subtitles.cue_timing import Spoken, time_cues
-from pipelines.subtitles.line_breaks import best_lines
+from pipelines.subtitles.line_breaks import best_lines, parted
 from quality.subtitle_rules import Profile, Shown, Violation, check_track
 
 
@@ -56,9 +57,24 @@ def make_cues(
 def check_cues(
     cues: Sequence[Cue], language: str, settings: CueSettings, duration_s: float | None = None
 ) -> tuple[Violation, ...]:
-    """The rules of their profile that cues in ``language`` break."""
+    """The rules of their profile that cues in ``language`` break.
+
+    Beside those of a track: ``line_break``, where a cue's lines, or a cue and the next, part what belongs together
+    (measured: how often).
+    """
+    limits = settings.limits(language)
     track = [Shown(cue.start_s, cue.end_s, cue.text, "\n".join(cue.beneath)) for cue in cues]
-    return check_track(track, settings.limits(language), duration_s)
+    found = list(check_track(track, limits, duration_s))
+    for position, cue in enumerate(cues):
+        goes_on = [cues[position + 1].lines[0]] if position + 1 < len(cues) and _goes_on(cues[position + 1]) else []
+        bad = sum(parted(*pair, language, limits.max_line_chars) for pair in pairwise([*cue.lines, *goes_on]))
+        if bad:
+            found.append(Violation("line_break", bad, 0, position))
+    return tuple(sorted(found, key=lambda violation: violation.cue or 0))
+
+
+def _goes_on(cue: Cue) -> bool:
+    return bool(cue.lines) and cue.lines[0][:1].islower()
 
 
 def _shown(chunk: Chunk, limits: Profile) -> tuple[str, str]:

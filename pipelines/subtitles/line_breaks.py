@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 
+from pipelines.subtitles.sentences import split_units
 from quality.text import fold
 
 _NEVER_LAST = {
@@ -82,7 +83,9 @@ _TITLES = frozenset(
     {"monsieur", "madame", "mademoiselle", "docteur", "professeur", "maître", "sayın", "señor", "señora"}
 )
 
-SENTENCE_END, CLAUSE_END, BEFORE_LINK, PLAIN, UNWISE, FORBIDDEN = 0.0, 0.15, 0.4, 0.7, 1.3, 2.0
+SENTENCE_END, CLAUSE_END, BEFORE_LINK, PLAIN, UNWISE, FORBIDDEN = 0.0, 0.15, 0.4, 0.7, 1.3, 4.0
+"""Forbidden costs more than the worst of the others on the most uneven two lines."""
+_OPENING = "«“‘\"'([-–—¿¡…"
 _SENTENCE_MARKS = ".!?…。！？؟।"
 
 
@@ -101,10 +104,11 @@ def _words(language: str) -> _Words:
 
 
 def break_cost(before: str, after: str, language: str) -> float:
-    """How bad a break between two units is, from 0 (after a sentence) to 2 (after an article)."""
+    """How bad a break between two units is, from 0 (after a sentence) to 4 (after an article)."""
     known = _words(language)
     last = _last_letter(before)
-    word, following = fold(before, language), fold(after, language).rstrip(".,;:!?…\"'”’»)] \u00a0\u202f")
+    word = fold(before.split()[-1].lstrip(_OPENING) if before.strip() else "", language)
+    following = fold(after, language).rstrip(".,;:!?…\"'”’»)] \u00a0\u202f")
     if word in known.never_last:
         return FORBIDDEN
     if last and last in _SENTENCE_MARKS:
@@ -128,12 +132,68 @@ def turns(units: Sequence[str]) -> list[list[str]]:
     """The units parted before every dash that begins what another one says: each has lines of their own."""
     found: list[list[str]] = []
     for unit in units:
-        begins = unit.startswith("-") and len(unit) > 1 and found and _last_letter(found[-1][-1]) in _SENTENCE_MARKS
-        if begins or not found:
+        if not found or begins_turn(found[-1][-1], unit):
             found.append([unit])
         else:
             found[-1].append(unit)
     return found
+
+
+def begins_turn(before: str, unit: str) -> bool:
+    """Whether another one speaks from ``unit`` on, which follows ``before``."""
+    return unit.startswith("-") and len(unit) > 1 and _last_letter(before) in _SENTENCE_MARKS
+
+
+class LineBreaks:
+    """What it costs at least to break any run of the units into lines; each question is a few steps.
+
+    ``costs`` has for each unit what a break before it costs, and 0 at both ends.
+    """
+
+    def __init__(self, units: Sequence[str], language: str, max_chars: int) -> None:
+        count = len(units)
+        begins = [i > 0 and begins_turn(units[i - 1], units[i]) for i in range(count)]
+        self.costs = [0.0] * (count + 1)
+        for i in range(1, count):
+            self.costs[i] = SENTENCE_END if begins[i] else break_cost(units[i - 1], units[i], language)
+        # the first unit of the longest line that ends before each place, and where the longest from each place ends
+        self._first, self._end = [0] * (count + 1), [count] * (count + 1)
+        first, width = 0, -1
+        for end in range(1, count + 1):
+            width += 1 + len(units[end - 1])
+            while first < end - 1 and (width > max_chars or begins[end - 1]):
+                width -= 1 + len(units[first])
+                self._end[first] = end - 1
+                first += 1
+            self._first[end] = first
+
+    def cheapest(self, begin: int, end: int, max_lines: int) -> float | None:
+        """The least cost of the breaks in as few lines as units ``begin`` to ``end`` need; None if they need more than
+        ``max_lines``.
+        """
+        lines, at = 1, end
+        while self._first[at] > begin:
+            lines, at = lines + 1, self._first[at]
+            if lines > max_lines:
+                return None
+        return self._cost(begin, end, lines)
+
+    def _cost(self, begin: int, end: int, lines: int) -> float:
+        if lines == 1:
+            return 0.0
+        low = end
+        for _ in range(lines - 1):
+            low = self._first[low]
+        upper = range(max(low, begin + 1), self._end[begin] + 1)
+        if lines == 2:
+            return min(self.costs[upper.start : upper.stop])
+        return min(self.costs[at] + self._cost(at, end, lines - 1) for at in upper)
+
+
+def parted(before: str, after: str, language: str, max_chars: int) -> bool:
+    """Whether what must stay together stands in two lines, one after the other."""
+    units, following = split_units(before, max_chars), split_units(after, max_chars)
+    return bool(units and following) and break_cost(units[-1], following[0], language) >= FORBIDDEN
 
 
 def lines_needed(units: Sequence[str], max_chars: int) -> int:

@@ -8,6 +8,7 @@ heard, that decides. It knows nothing of cues.
 from __future__ import annotations
 
 import math
+import unicodedata
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ pads what it hears.
 MAX_STEPS = 2_000_000
 """Beyond this many steps of the alignment (absurdly many sentences or pauses) text is simply spread evenly.
 """
+
+_CLOSING = frozenset(".!?…,;:»”’\"')]")
 
 Span = tuple[float, float]
 
@@ -112,33 +115,39 @@ def _pauses(axis: SpeechAxis, low: float, high: float) -> dict[float, float]:
 
 def _align(shares: Sequence[float], low: float, high: float, pauses: dict[float, float]) -> list[float]:
     """Where each text ends; ``shares`` are its even ends, the last of which is ``high``."""
-    states: dict[float, tuple[float, tuple[float, ...]]] = {low: (0.0, ())}
+    costs = {low: 0.0}
+    came_from: list[dict[float, float]] = []
     even_before = low
     for even in shares[:-1]:
         prices = {even: OFF_PAUSE_S} | {at: -PAUSE_WORTH * min(1.0, gap) for at, gap in pauses.items()}
         expected, even_before = even - even_before, even
-        new: dict[float, tuple[float, tuple[float, ...]]] = {}
+        new: dict[float, float] = {}
+        origins: dict[float, float] = {}
         for at, price in prices.items():
-            for before, (cost, path) in states.items():
+            for before, cost in costs.items():
                 # no two sentences end on one pause, or within a breath of it
                 if at < before - 1e-9 or (at in pauses and at - before < 0.2 * expected + 1e-6):
                     continue
                 own = cost + abs((at - before) - expected) + 0.25 * abs(at - even) + price
-                if at not in new or own < new[at][0]:
-                    new[at] = (own, (*path, at))
-        states = new
+                if at not in new or own < new[at]:
+                    new[at], origins[at] = own, before
+        costs = new
+        came_from.append(origins)
     expected = high - even_before
-    _, path = min((cost + abs((high - at) - expected), path) for at, (cost, path) in states.items())
-    return [*path, high]
+    ends = [high, min(costs, key=lambda at: costs[at] + abs((high - at) - expected))]
+    for origins in reversed(came_from):
+        ends.append(origins[ends[-1]])
+    return ends[-2::-1]
 
 
 def place_by_tokens(texts: Sequence[str], tokens: Sequence[TokenTime], window_start_s: float) -> list[Span] | None:
     """Medium times (start, end) of consecutive texts from the times of the tokens that they are made of.
 
-    Texts and tokens are matched by their share of visible characters, so that a token that shows otherwise
-    than it decodes does no harm. None without usable tokens.
+    Where the tokens spell more than the texts, since the gate took away a credit before or after them, only those that
+    spell the texts count. Beyond that texts and tokens are matched by their share of visible characters, so that a
+    token that shows otherwise than it decodes does no harm. None without usable tokens.
     """
-    usable = [t for t in tokens if t.text.strip() and 0 <= t.start <= t.end < math.inf]
+    usable = _spelling(texts, [t for t in tokens if t.text.strip() and 0 <= t.start <= t.end < math.inf])
     sizes = [_visible(t.text) for t in usable]
     lengths = [_visible(text) for text in texts]
     if not usable or sum(lengths) == 0:
@@ -153,6 +162,32 @@ def place_by_tokens(texts: Sequence[str], tokens: Sequence[TokenTime], window_st
         end = max(t.end for t in usable[first : last + 1])
         spans.append((window_start_s + usable[first].start, window_start_s + end))
     return spans
+
+
+def _spelling(texts: Sequence[str], tokens: Sequence[TokenTime]) -> Sequence[TokenTime]:
+    """The tokens that spell the texts; all, if these are not found in what the tokens spell.
+
+    Only letters and digits are compared: typography and subtitle tags change the rest. Of several places one that
+    begins and ends with a token.
+    """
+    wanted = _letters("".join(texts))
+    spelled = [_letters(token.text) for token in tokens]
+    whole = "".join(spelled)
+    marks = list(accumulate(map(len, spelled), initial=0))
+    places = [at for at in (whole.find(wanted), whole.rfind(wanted)) if at >= 0]
+    if not places or not wanted or wanted == whole:
+        return tokens
+    bounds = set(marks)
+    at = next((at for at in places if {at, at + len(wanted)} <= bounds), places[0])
+    last = bisect_left(marks, at + len(wanted))
+    while last < len(tokens) and set(tokens[last].text.strip()) <= _CLOSING:
+        last += 1
+    return tokens[bisect_right(marks, at) - 1 : last]
+
+
+def _letters(text: str) -> str:
+    """Letters and digits, without accents: tokens may part one from its letter."""
+    return "".join(filter(str.isalnum, unicodedata.normalize("NFD", text))).casefold()
 
 
 def _visible(text: str) -> int:

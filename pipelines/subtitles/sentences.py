@@ -17,8 +17,10 @@ _ABBREVIATIONS = {
 }
 _TITLES = frozenset(word.lower() for table in _ABBREVIATIONS.values() for word in table.split())
 _END = re.compile(
-    r"(?P<mark>[.!?…؟।॥]+)(?P<close>[\"'”’)\]]*(?:\s?»)?)(?P<space>\s+)(?=\S)|(?P<wide>[。！？]+[」』”]?)(?=\S)"
+    r"(?<![.!?…؟।॥])(?P<mark>[.!?…؟।॥]+)(?P<close>[\"'”’)\]]*(?:\s?»)?)(?P<space>\s+)(?=\S)|(?P<wide>[。！？]+[」』”]?)(?=\S)"
 )
+_LOOK_BACK = 40
+"""So many characters before a mark tell whether it ends a sentence; no abbreviation is longer."""
 _LAST_WORD = re.compile(r"[\w.]+$")
 _BREAKING_SPACE = re.compile(r"[^\S\u00a0\u202f\u2007]+")
 _CLOSING = re.compile(r"[?!:;»%€…\u203d]+[.,]?")
@@ -31,9 +33,13 @@ def split_sentences(text: str, language: str) -> list[str]:
     A full stop ends none after an abbreviation (M., Dr.), an initial (J. Dupont) or before a lower-case
     letter ("3. gün"); the same goes for any mark before a lower-case letter ("Quoi ? dit-il").
     """
+    text = text.strip()
     sentences, start = [], 0
     for match in _END.finditer(text):
-        before, after = text[start : match.start()], text[match.end() : match.end() + 4]
+        before = text[max(start, match.start() - _LOOK_BACK) : match.start()]
+        after = text[match.end() : match.end() + 4]
+        if match.start() == start and match["wide"] is None:
+            continue  # "... Bon." does not begin with a sentence
         if match["wide"] is None and not _ends_sentence(before, match["mark"], after):
             continue
         sentences.append(text[start : match.end()].strip())
@@ -47,10 +53,10 @@ def _ends_sentence(before: str, mark: str, after: str) -> bool:
     if first.islower():
         return False
     if mark != ".":
-        return bool(before.strip())  # "... Bon." does not begin with a sentence
+        return True
     last = _LAST_WORD.search(before)
     if last is None:
-        return bool(before.strip())
+        return True
     word = last[0]
     initial = len(word) == 1 and word.isupper()
     # "3. Dünya" is an ordinal, "2019. Sonra" the end of a sentence
@@ -65,23 +71,21 @@ def split_units(text: str, max_chars: int) -> list[str]:
     A longer one is cut: at a space within it, after a hyphen or slash, else anywhere. The units' characters
     are the text's, but for white space.
     """
-    units: list[str] = []
-    pending = ""
+    units: list[list[str]] = []
+    pending: list[str] = []
     for token in filter(None, _BREAKING_SPACE.split(text)):
         if not token.strip():
             continue
         if _OPENING.fullmatch(token):
-            pending = f"{pending} {token}" if pending else token
-            continue
-        if pending:
-            token, pending = f"{pending} {token}", ""
-        if units and _CLOSING.fullmatch(token):
-            units[-1] = f"{units[-1]} {token}"
+            pending.append(token)
+        elif units and not pending and _CLOSING.fullmatch(token):
+            units[-1].append(token)
         else:
-            units.append(token)
+            units.append([*pending, token])
+            pending = []
     if pending:
         units.append(pending)
-    return [piece for unit in units for piece in _cut(unit.strip(), max_chars)]
+    return [piece for unit in units for piece in _cut(" ".join(unit).strip(), max_chars)]
 
 
 def _cut(unit: str, max_chars: int) -> list[str]:

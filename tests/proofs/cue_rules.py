@@ -35,9 +35,24 @@ from quality.subtitle_rules import Profile
 _WINDOWS_A_MEDIUM = 10
 _HALF_A_MS = 0.0005
 _LANGUAGES = ("fr", "tr", "en")
+_ARTICLES = {"fr": {"le", "la", "les", "un", "une", "des", "du"}, "tr": {"bir"}, "en": {"a", "an", "the"}}
 _MARKS = ["!", "...", "…", "«", "»", "?", "%", "-", "–", "—", "-->", '"x"', "(y)", "[z]", "{\\an8}", "&amp;"]
 _ODD = [
-    *["Oui.", "Non", "Quoi", "M.", "Dupont", "3,5", "12:30", "'90", "aujourd'hui", "peut-être", "http://a.b/c?d=e;f"],
+    *[
+        "Oui.",
+        "Non",
+        "Quoi",
+        "M.",
+        "Dupont",
+        "3,5",
+        "12:30",
+        "'90",
+        "la",
+        "une",
+        "aujourd'hui",
+        "peut-être",
+        "http://a.b/c?d=e;f",
+    ],
     *["🌳", "𝔘𝔫𝔦", "שלום", "مرحبا", "你好。世界！", "e\u0301te\u0301", "a\u00a0!", "1.000.000", "A.B.C.", "İIıi"],
     *_MARKS,
 ]
@@ -72,10 +87,13 @@ def prove(windows: int, seed: int = 0) -> dict[str, Any]:
         counts["cues"] += len(cues)
         limits = profile_for(settings.profile, language)
         broken = rules_broken(cues, limits, duration_s)
+        for rules, is_parted in zip(broken, articles_parted(cues, language), strict=True):
+            rules |= {"line_break"} if is_parted else set()
         ends = latest_ends(cues, limits, duration_s)
         for cue, rules, latest in zip(cues, broken, ends, strict=True):
             untold = rules - set(cue.reasons)
             counts["good"] += not rules
+            counts["told_line_breaks"] += "line_break" in cue.reasons
             counts["told"] += bool(rules) and not untold
             counts["broken_untold"] += bool(untold)
             told.update(rules - untold)
@@ -90,7 +108,8 @@ def prove(windows: int, seed: int = 0) -> dict[str, Any]:
             if "".join(_words(said)) != "".join(_words(shown)):
                 counts["words_lost"] += max(1, (Counter(_words(said)) - Counter(_words(shown))).total())
                 failures.append(f"{settings.profile} {language}: {said!r} became {shown!r}")
-    keys = ("windows", "cues", "good", "told", "broken_untold", "too_fast_beside_silence", "words", "words_lost")
+    keys = ("windows", "cues", "good", "told", "told_line_breaks", "broken_untold")
+    keys += ("too_fast_beside_silence", "words", "words_lost")
     return {key: counts[key] for key in keys} | {"told_by_rule": dict(sorted(told.items())), "failures": failures[:20]}
 
 
@@ -105,6 +124,21 @@ def rules_broken(cues: Sequence[Cue], profile: Profile, duration_s: float) -> li
         elif after.start_s - before.end_s < profile.min_gap_s - _HALF_A_MS:
             found[position].add("gap")
     return found
+
+
+def articles_parted(cues: Sequence[Cue], language: str) -> list[bool]:
+    """Whether a line of each cue ends on an article, and a lower-case word follows in the next line or cue."""
+    following = [cue.lines[:1] for cue in cues[1:]]
+    found = []
+    for cue, after in zip(cues, [*following, ()], strict=True):
+        pairs = pairwise([*cue.lines, *after])
+        found.append(any(_parts_article(*pair, language) for pair in pairs))
+    return found
+
+
+def _parts_article(line: str, after: str, language: str) -> bool:
+    last = line.split()[-1].strip("«“(-").lower() if line.strip() else ""
+    return last in _ARTICLES[language] and after[:1].islower()
 
 
 def latest_ends(cues: Sequence[Cue], profile: Profile, duration_s: float) -> list[float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pipelines.records import Cue
 from quality.subtitle_profiles import profile_for
-from tests.proofs.cue_rules import prove, rules_broken
+from tests.proofs.cue_rules import articles_parted, prove, rules_broken
 
 
 def test_every_cue_meets_its_profile_or_tells_what_it_breaks_and_no_word_is_lost():
@@ -12,6 +12,7 @@ def test_every_cue_meets_its_profile_or_tells_what_it_breaks_and_no_word_is_lost
     assert figures["failures"] == []
     assert (figures["broken_untold"], figures["words_lost"]) == (0, 0)
     assert figures["cues"] > 300
+    assert figures["told_line_breaks"] < 0.05 * figures["cues"]
     assert figures["good"] > figures["told"]
 
 
@@ -26,3 +27,5 @@ def test_the_look_sees_what_is_broken():
         {"gap", "empty"},
         {"outside"},
     ]
+    parted = [cue(0.0, 2.0, "Il a vu la", "maison de"), cue(2.1, 4.0, "mon père, une"), cue(4.1, 6.0, "autre.", "La")]
+    assert articles_parted(parted, "fr") == [True, True, False]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 import re
+import time
 from itertools import pairwise
 
 import pytest
@@ -54,7 +55,7 @@ def words_of(content: str) -> list[str]:
 
 def assert_hard_rules(cues: list[Cue], settings: CueSettings) -> None:
     limits = settings.limits("fr")
-    assert {v.rule for v in check_cues(cues, "fr", settings)} <= {"reading_speed"}
+    assert {v.rule for v in check_cues(cues, "fr", settings)} <= {"reading_speed", "line_break"}
     assert all(cue.start_s >= 0 and round(cue.start_s, 3) == cue.start_s for cue in cues)
     for cue in cues:
         assert len(cue.lines) <= limits.max_lines
@@ -142,6 +143,36 @@ def test_far_too_much_text_for_the_time_still_meets_the_hard_rules(content: str)
     assert any("reading_speed" in cue.reasons for cue in cues)
 
 
+@pytest.mark.parametrize(
+    "piece",
+    [
+        ".",
+        "!",
+        " ",
+        "!\u00a0",
+        "- A. ",
+        "A. ",
+        "a ",
+        "« ",
+        "» ",
+        "a ! ",
+        "Oui. ",
+        "- Oui. ",
+        "la ",
+        "1 000 ",
+        "5 km: ",
+        "x",
+    ],
+)
+def test_a_hundred_thousand_characters_of_anything_take_a_few_seconds(piece: str) -> None:
+    content = f"Oui, {piece * (100_000 // len(piece))} fin"
+    made = window(content, (1.0, 3.0), (3.2, 9.0), source="Bir. " * 2_000)
+    began = time.process_time()
+    cues = make_cues([made], "fr", PROFILE)
+    assert time.process_time() - began < 15
+    assert characters("".join(cue.text for cue in cues)) == characters(content)
+
+
 def test_senseless_times_are_survived() -> None:
     bad = PartWindow(
         start_s=math.nan,
@@ -168,7 +199,7 @@ def test_sentences_fall_on_the_stretches_of_speech() -> None:
     assert [cue.end_s for cue in cues[:2]] == [12.4, 15.0]
     assert [cue.text for cue in cues] == [
         "Nous allons à Ankara demain matin.",
-        f"Avez-vous vu M. Dupont{NARROW}?",
+        f"Avez-vous vu M.{NBSP}Dupont{NARROW}?",
         "Merci beaucoup, madame.",
     ]
     assert [cue.source for cue in cues] == [
@@ -188,6 +219,47 @@ def test_token_times_decide_where_there_are_any() -> None:
     made = window("Nous partons. Attendez-moi !", (20.0, 26.0), tokens=tokens)
     cues = make_cues([made], "fr", PROFILE)
     assert [(cue.start_s, cue.text) for cue in cues] == [(20.0, "Nous partons."), (24.0, f"Attendez-moi{NARROW}!")]
+
+
+def spoken(*pieces: tuple[str, float, float]) -> tuple[TokenTime, ...]:
+    """Tokens, one a word: each piece is said from one time to another."""
+    made = []
+    for said, start, end in pieces:
+        found = said.split()
+        step = (end - start) / len(found)
+        ends = [start + i * step for i in range(len(found) + 1)]
+        made += [TokenTime(text=f" {w}", start=a, end=b) for w, (a, b) in zip(found, pairwise(ends), strict=True)]
+    return tuple(made)
+
+
+CREDIT = "Sous-titres réalisés par la communauté d'Amara.org !"
+
+
+@pytest.mark.parametrize("credit", ["after", "before", "both"])
+def test_a_credit_that_the_gate_took_away_moves_no_cue(credit: str) -> None:
+    pieces = [("Bonjour à tous.", 4.0, 5.8), ("Bienvenue chez nous.", 6.0, 8.0)]
+    if credit != "before":
+        pieces.append((CREDIT, 17.0, 18.0))
+    if credit != "after":
+        pieces.insert(0, (CREDIT, 0.5, 1.5))
+    made = window(
+        "Bonjour à tous. Bienvenue chez nous.", (0.0, 1.6), (4.0, 8.0), (17.0, 18.0), start=0.0, tokens=spoken(*pieces)
+    )
+    first, second = make_cues([made], "fr", PROFILE)
+    assert (first.start_s, second.start_s) == (4.0, pytest.approx(6.0, abs=0.05))
+    assert 8.0 <= second.end_s <= 8.1
+
+
+def test_the_text_is_found_where_it_is_said_by_itself() -> None:
+    tokens = spoken(("Sous-titrage Ouistiti.", 0.0, 1.0), ("Oui.", 5.0, 5.5))
+    (cue,) = make_cues([window("Oui.", (0.0, 1.0), (5.0, 6.0), tokens=tokens)], "fr", PROFILE)
+    assert cue.start_s == 5.0
+
+
+def test_tokens_that_spell_something_else_are_matched_by_their_share() -> None:
+    made = window("Je suis venu. Je suis parti.", (20.0, 24.0), tokens=spoken(("Evet geldim Ben gittim", 0.0, 4.0)))
+    first, second = make_cues([made], "fr", PROFILE)
+    assert (first.start_s, second.start_s) == (20.0, 21.0)
 
 
 @pytest.mark.parametrize("parted_at", [1.3, 2.2, 2.6])
@@ -219,6 +291,31 @@ def test_a_long_sentence_is_split_at_clauses_and_lines_do_not_end_on_an_article(
     last_words = {line.split()[-1] for cue in cues for line in cue.lines}
     assert not last_words & {"la", "les", "un", "de", "à", "leur", "et", "avec"}
     assert {cue.source for cue in cues} == {"Bir. İki."}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "Liste toutes les colonnes de la table de base de données qui peuvent être acceptées dans la zone de liste.",
+        "Ceci permet de spécifier le chemin du fichier XML à importer dans le document.",
+        "Affiche une heure telle que définie dans les paramètres de temps long du système.",
+        "Si l'objet est ancré à la page, les touches déplacent l'objet vers la page précédente ou vers la suivante.",
+    ],
+)
+def test_rather_one_more_cue_than_an_article_parted_from_its_noun(content: str) -> None:
+    cues = make_cues([window(content, (0.0, len(content) / 14))], "fr", PROFILE)
+    assert all(cue.reasons == () for cue in cues)
+    lines = [line for cue in cues for line in cue.lines]
+    assert not {line.split()[-1] for line in lines} & {"le", "la", "les", "de", "du", "des", "dans", "vers", "qui"}
+
+
+def test_what_had_to_be_parted_says_so() -> None:
+    word = "anticonstitutionnellement-anticonstitutionnel"[:42]
+    (cue,) = make_cues([window(f"le {word}", (0.0, 6.0))], "fr", PROFILE)
+    assert cue.lines == ("le", word)
+    assert cue.reasons == ("line_break",)
+    (before, after) = make_cues([window(f"le {word}", (0.0, 6.0))], "fr", CueSettings(max_lines=1))
+    assert (before.reasons, after.reasons) == (("line_break",), ())
 
 
 def test_a_very_short_sentence_joins_the_neighbour_it_touches() -> None:
@@ -347,6 +444,36 @@ def test_the_profile_goes_by_the_language_of_the_text() -> None:
 def test_who_answers_begins_a_line() -> None:
     (cue,) = make_cues([window("- Tu viens ? - Oui.", (3.0, 3.9))], "fr", PROFILE)
     assert cue.lines == (f"-{NBSP}Tu viens{NARROW}?", f"-{NBSP}Oui.")
+
+
+@pytest.mark.parametrize(
+    "segments", [((1.0, 4.0),), ((1.0, 2.5), (2.9, 4.0)), ((1.0, 2.2), (3.1, 4.0))], ids=["one", "near", "apart"]
+)
+def test_turns_of_a_dialogue_share_a_cue(segments: tuple[tuple[float, float], ...]) -> None:
+    (cue,) = make_cues([window("- Tu viens ? - Non.", *segments)], "fr", PROFILE)
+    assert cue.lines == (f"-{NBSP}Tu viens{NARROW}?", f"-{NBSP}Non.")
+    assert (cue.start_s, cue.reasons) == (1.0, ())
+    assert cue.end_s >= 4.0
+
+
+def test_who_speaks_alone_in_a_cue_has_no_dash() -> None:
+    said = "- Tu viens ? - Non. - Alors je pars sans toi, et tant pis pour toi. - Attends !"
+    cues = make_cues([window(said, (0.0, 6.0), (9.0, 10.0))], "fr", PROFILE)
+    assert [cue.lines for cue in cues] == [
+        (f"-{NBSP}Tu viens{NARROW}?", f"-{NBSP}Non."),
+        ("Alors je pars sans toi,", "et tant pis pour toi."),
+        (f"Attends{NARROW}!",),
+    ]
+    (cue,) = make_cues([window("", (0.0, 3.0), source="- Geliyor musun?")], "tr", PROFILE)
+    assert cue.lines == ("Geliyor musun?",)
+
+
+def test_a_dash_within_a_sentence_stays() -> None:
+    long = "Il voulait venir avec nous à la montagne cet été - mais son père, qui est très malade, ne le voulait pas."
+    cues = make_cues([window(long, (0.0, 8.0))], "fr", PROFILE)
+    assert " ".join(" ".join(cue.lines) for cue in cues).replace(NBSP, " ") == long
+    (cue,) = make_cues([window("-5 degrés ce matin.", (0.0, 3.0))], "fr", PROFILE)
+    assert cue.text.startswith("-5")
 
 
 BILINGUAL = CueSettings(bilingual=True)

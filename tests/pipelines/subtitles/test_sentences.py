@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
+from itertools import combinations, pairwise
 
-from pipelines.subtitles.line_breaks import best_lines
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipelines.subtitles.line_breaks import FORBIDDEN, LineBreaks, best_lines, break_cost, lines_needed, turns
 from pipelines.subtitles.sentences import split_sentences, split_units
 
 
@@ -97,9 +101,40 @@ def test_what_belongs_together_stays_on_a_line(language: str, text: str) -> None
     assert pair[0] not in {"avons", "sommes", "cette", "petite", "grande", "la", "que", "un"}
 
 
+def test_an_article_is_one_behind_an_opening_mark_too() -> None:
+    assert break_cost("«\u00a0La", "maison", "fr") == break_cost("-\u00a0la", "maison", "fr") == FORBIDDEN
+    assert break_cost("(the", "house", "en") == FORBIDDEN
+
+
 def test_dashes_of_a_dialogue_begin_lines() -> None:
     assert best_lines(["-\u00a0Tu", "viens\u202f?", "-\u00a0Oui."], "fr", 42) == (
         "-\u00a0Tu viens\u202f?",
         "-\u00a0Oui.",
     )
     assert best_lines(["dit", "- non", "et", "part"], "fr", 42) == ("dit - non et part",)
+
+
+units_of_lines = st.lists(
+    st.sampled_from(["le", "Oui.", "-\u00a0Non", "maison", "a", "bleue,"]), min_size=1, max_size=7
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(units_of_lines, st.sampled_from([8, 10, 14]), st.data())
+def test_the_cheapest_breaks_of_a_run_are_those_of_all_ways_to_set_it(
+    units: list[str], max_chars: int, data: st.DataObject
+) -> None:
+    begin = data.draw(st.integers(0, len(units) - 1))
+    end = data.draw(st.integers(begin + 1, len(units)))
+    run = units[begin:end]
+    needed = lines_needed(run, max_chars)
+    breaks = LineBreaks(units, "fr", max_chars)
+    assert breaks.cheapest(begin, end, needed - 1) is None or needed == 1
+    speakers = {sum(map(len, turns(run)[:i])) for i in range(1, len(turns(run)))}
+    costs = [
+        sum(0.0 if cut in speakers else break_cost(run[cut - 1], run[cut], "fr") for cut in cuts)
+        for cuts in combinations(range(1, len(run)), needed - 1)
+        if speakers <= set(cuts)
+        and all(len(" ".join(run[a:b])) <= max_chars for a, b in pairwise((0, *cuts, len(run))))
+    ]
+    assert breaks.cheapest(begin, end, needed) == pytest.approx(min(costs))
