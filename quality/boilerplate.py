@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Literal
 
-from quality.text import words
+from quality.text import fold, words
 
 Kind = Literal["credit", "phrase"]
 """``credit``: nobody says it; ``phrase``: people do say it, so it takes odd timing to tell."""
@@ -74,6 +74,19 @@ _PHRASES: Mapping[str, tuple[str, ...]] = {
 _OF_A_VIDEO = re.compile(
     r"vidéo|regardé|visionn|abonn|chaîne|liker|video|izle|abone|kanal|beğen|watch|subscri|channel", re.IGNORECASE
 )
+_SURE = re.compile(
+    r"amara|radio canada|sous ?titreur|opensubtitles|tvsub|\bst' ?\d|\bm k\b|\bmfp\b|communauté|vostfr|\bfr \d{4}"
+)
+"""Names of sites, broadcasters and makers of subtitles, in normal form: no sentence in a conversation holds them."""
+_SIGNED = re.compile(
+    r"(?:sous.?titr|alt ?yaz|subtitl|caption|transcri|trad\w*).{0,40}(?::|\bpar\b|\bby\b|\d{4})", re.IGNORECASE
+)
+_OF_CREDITS = re.compile(
+    r"çevir|çevr(?:il|iy|im|e[nr]\b)|altyazı|alt yazı|tercüme|dublaj|sous.?titr|tradui|traduc|subtitl|caption|translat"
+    r"|transcri|untertitel|übersetz|subtítul|traduz|sottotitol"
+)
+_LONGEST_PHRASE = 30
+"""Words that are compared; no stock phrase has as many."""
 _SENTENCES = re.compile(r"\n+|(?<=[.!?…])\s+(?=[\wÀ-ÿ«\"“-])")
 _LONGEST = 5_000
 
@@ -88,8 +101,8 @@ _CREDIT, _PHRASE = _compile(_CREDITS), _compile(_PHRASES)
 
 def boilerplate_kind(text: str, language: str | None = None) -> Kind | None:
     """Whether the whole text is an invented credit or a stock phrase (of any listed language), else None."""
-    for folding in {language, None}:
-        normal = " ".join(words(text, folding)[:30])
+    for folding in dict.fromkeys((language, None, "tr")):  # Turkish ones come in French answers too
+        normal = _normal(text, folding)
         if _CREDIT.fullmatch(normal):
             return "credit"
         if _PHRASE.fullmatch(normal):
@@ -102,19 +115,43 @@ def speaks_of_a_video(text: str) -> bool:
     return bool(_OF_A_VIDEO.search(text[:_LONGEST]))
 
 
-def without_credits(text: str, language: str | None = None) -> str:
+def without_credits(text: str, language: str | None = None, *, source: str = "", source_lang: str | None = None) -> str:
     """The text without lines or sentences at its ends that are invented credits; the text itself if that is all.
 
-    What people say after an invented credit is kept, and so are stock phrases: people do say them.
+    What people say after an invented credit is kept, and so are stock phrases: people do say them. People speak of
+    their trade too ("Traduction et sous-titres."): where ``source`` speaks of subtitles or translating nothing is
+    taken, and a credit that names no site and no broadcaster only where it has a sentence more than ``source``.
     """
-    if len(text) > _LONGEST:
+    if len(text) > _LONGEST or mentions_credits(source, source_lang):
         return text
-    parts = [part for part in _SENTENCES.split(text) if part.strip()]
+    parts = _sentences(text)
+    told = len(_sentences(source))
+    spare = len(parts) - told if told else 0
     first, last = 0, len(parts)
-    while first < last and boilerplate_kind(parts[first], language) == "credit":
+    while first < last and _is_invented(parts[first], language, spare > first):
         first += 1
-    while last > first and boilerplate_kind(parts[last - 1], language) == "credit":
+    while last > first and _is_invented(parts[last - 1], language, spare > first + len(parts) - last):
         last -= 1
     if (first, last) == (0, len(parts)) or first == last:
         return text
     return " ".join(part.strip() for part in parts[first:last])
+
+
+def mentions_credits(text: str, language: str | None = None) -> bool:
+    """Whether people in it speak of subtitles or of translating; credits that are invented themselves do not count."""
+    spoken = [part for part in _sentences(text[:_LONGEST]) if not _SURE.search(_normal(part, language))]
+    return any(_OF_CREDITS.search(fold(part, folding)) for part in spoken for folding in (language, None))
+
+
+def _sentences(text: str) -> list[str]:
+    return [part for part in _SENTENCES.split(text) if part.strip()]
+
+
+def _is_invented(part: str, language: str | None, spare: bool) -> bool:
+    if boilerplate_kind(part, language) != "credit":
+        return False
+    return bool(_SURE.search(_normal(part, language))) or (spare and bool(_SIGNED.search(part)))
+
+
+def _normal(text: str, language: str | None) -> str:
+    return " ".join(words(text, language)[:_LONGEST_PHRASE])

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from quality.alphabet import is_garbled
-from quality.boilerplate import boilerplate_kind, speaks_of_a_video, without_credits
+from quality.boilerplate import boilerplate_kind, mentions_credits, speaks_of_a_video, without_credits
 from quality.confidence import confidence as model_confidence
 from quality.confidence import signs_of_the_model
 from quality.copying import copied_share, is_untranslated
@@ -53,7 +53,8 @@ class Judgement:
     ``score`` is in [0, 1]: at least 0.5 exactly when accepted. ``reasons`` are short stable words:
     ``empty``, ``truncated``, ``loop``, ``boilerplate``, ``sparse``, ``dense``, ``wrong_language``,
     ``unsure``, ``copied``, ``numbers``, ``garbled``, ``unlike``, ``too_short``, ``too_long``, and with ``no_speech``
-    that one alone. ``no_speech``: nobody speaks, so nothing is to be shown, whatever the text says.
+    that one alone; ``credit_removed`` rejects nothing, it tells that ``spoken`` is less than the text.
+    ``no_speech``: nobody speaks, so nothing is to be shown, whatever the text says.
     """
 
     accepted: bool
@@ -64,6 +65,8 @@ class Judgement:
     """What is to be shown where an invented credit stands around real speech; None: the text as it is."""
 
 
+CREDIT_REMOVED = "credit_removed"
+"""What a person who reads the reasons should look at, though the text ships."""
 NO_SPEECH = Judgement(accepted=True, score=1.0, reasons=("no_speech",), no_speech=True)
 EMPTY = Judgement(accepted=False, score=0.0, reasons=("empty",))
 
@@ -126,7 +129,7 @@ def judge_translation(
         silence = EMPTY if letters(text) == 0 else None
     if silence:
         return silence
-    spoken = without_credits(text, target_lang)
+    spoken = without_credits(text, target_lang, source=source_text, source_lang=source_lang)
     pair = {"source_lang": source_lang, "target_lang": target_lang}
     reasons = [
         *signs_of_the_model(logprob, finish_reason, settings.min_logprob),
@@ -188,7 +191,7 @@ def _boilerplate(
     A transcript that says the same kind of thing vouches for a phrase ("Teşekkürler." and "Merci.").
     """
     kind = boilerplate_kind(text, language)
-    if kind is None:
+    if kind is None or (kind == "credit" and mentions_credits(source_text, source_lang)):
         return
     thin = speech_s >= settings.sparse_after_s and (letters_per_second(text, speech_s) < settings.min_letters_per_s)
     lone = letters(source_text) > 0 and boilerplate_kind(source_text, source_lang) is None
@@ -256,6 +259,7 @@ def _judgement(reasons: Sequence[str], logprob: float, soundness: float, spoken:
     """The score: half for being accepted, the other half for the model's confidence and a usual text."""
     rank = 0.5 * (model_confidence(logprob) + soundness)
     distinct = tuple(dict.fromkeys(reasons))
+    told = (*distinct, CREDIT_REMOVED) if spoken is not None else distinct
     if not distinct:
-        return Judgement(accepted=True, score=0.5 + 0.5 * rank, spoken=spoken)
-    return Judgement(accepted=False, score=min(0.499, 0.5 * rank) / len(distinct), reasons=distinct, spoken=spoken)
+        return Judgement(accepted=True, score=0.5 + 0.5 * rank, reasons=told, spoken=spoken)
+    return Judgement(accepted=False, score=min(0.499, 0.5 * rank) / len(distinct), reasons=told, spoken=spoken)

@@ -227,6 +227,8 @@ class TranslationQualityValidator:
         pair = {"source_lang": self.source_lang, "target_lang": self.target_lang}
         if "sparse" in reasons:
             advice.append("There is little text for this time: check that nothing was left out.")
+        if "credit_removed" in reasons:
+            advice.append("There is an invented credit beside the speech: remove it.")
         if letters(target) and "numbers" not in reasons and numbers_kept(source, target, **pair) < 1:
             advice.append("A number of the source is missing in the translation: check the figures.")
         if letters(target) and lost_question(source, target):
