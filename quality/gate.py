@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from quality.alphabet import is_garbled
+from quality.assistant_talk import is_assistant_talk
 from quality.boilerplate import boilerplate_kind, mentions_credits, speaks_of_a_video, without_credits
 from quality.confidence import confidence as model_confidence
 from quality.confidence import signs_of_the_model
@@ -52,7 +53,7 @@ class Judgement:
 
     ``score`` is in [0, 1]: at least 0.5 exactly when accepted. ``reasons`` are short stable words:
     ``empty``, ``truncated``, ``loop``, ``boilerplate``, ``sparse``, ``dense``, ``wrong_language``,
-    ``unsure``, ``copied``, ``numbers``, ``garbled``, ``unlike``, ``too_short``, ``too_long``, and with ``no_speech``
+    ``unsure``, ``copied``, ``numbers``, ``garbled``, ``meta``, ``unlike``, ``too_short``, ``too_long``, and with ``no_speech``
     that one alone; ``credit_removed`` rejects nothing, it tells that ``spoken`` is less than the text.
     ``no_speech``: nobody speaks, so nothing is to be shown, whatever the text says.
     """
@@ -101,6 +102,8 @@ def judge_transcript(
         reasons.append("loop")
     if is_garbled(spoken):
         reasons.append("garbled")
+    if is_assistant_talk(spoken):
+        reasons.append("meta")
     return _judgement(reasons, logprob, 1.0, None if spoken == text else spoken)
 
 
@@ -143,6 +146,8 @@ def judge_translation(
         reasons.append("copied")
     if is_garbled(spoken) and not is_garbled(source_text):
         reasons.append("garbled")
+    if is_assistant_talk(spoken, source_text, source_lang):
+        reasons.append("meta")
     if letters(source_text) > 0 and check_numbers(source_text, spoken, **pair).changed:
         reasons.append("numbers")
     if similarity is not None and similarity < settings.similarity:

@@ -40,6 +40,7 @@ CRITICAL = {
     "dense": "There is more text than can be said in this time: check the passage's times.",
     "numbers": "A number differs from the source: check the figures.",
     "garbled": "The text is garbled (decoded with the wrong table): decode it again.",
+    "meta": "The model speaks of its task instead of translating: translate again.",
     "unlike": "The translation speaks of something else than the source: translate again.",
     "too_short": "The translation looks cut: check that nothing was left out.",
     "too_long": "The translation is much longer than the source: check that nothing was added.",
