@@ -143,6 +143,13 @@ def mentions_credits(text: str, language: str | None = None) -> bool:
     return any(_OF_CREDITS.search(fold(part, folding)) for part in spoken for folding in (language, None))
 
 
+def is_told_of(text: str, source: str, source_lang: str | None) -> bool:
+    """Whether a text that looks like a credit may be an answer ("Traduit par Ahmet."): it has no heading and names no
+    site, and ``source`` speaks of such things.
+    """
+    return ":" not in text and not _SURE.search(_normal(text, None)) and mentions_credits(source, source_lang)
+
+
 def _sentences(text: str) -> list[str]:
     return [part for part in _SENTENCES.split(text) if part.strip()]
 

@@ -121,6 +121,37 @@ def test_speech_about_translating_is_never_taken_for_a_credit(source: str, text:
     assert transcript(text, language="fr").spoken is None
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Demain matin, à neuf heures, we are going to Ankara by train.",
+        "Tomorrow morning, at nine o'clock. Nous allons à Ankara avec ma mère.",
+        "Demain matin, à neuf heures, fahren wir alle nach Ankara.",
+        "Nous allons à Ankara avec ma mère. Mañana por la mañana, a las nueve.",
+    ],
+)
+def test_half_a_text_in_a_third_language_is_caught(text: str) -> None:
+    assert "wrong_language" in translation(TR, text).reasons
+
+
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        (
+            "Yarınki maçlar: Galatasaray, Fenerbahçe, Beşiktaş, Trabzonspor.",
+            "Matchs demain : Galatasaray, Fenerbahçe, Beşiktaş, Trabzonspor.",
+        ),
+        (
+            "Bir menemen, bir börek, bir simit ve bir ayran istiyorum.",
+            "Je veux un menemen, un börek, un simit et un ayran.",
+        ),
+        ("Yanına bir rakı ve bir şalgam al.", "Prends un rakı et un şalgam avec."),
+    ],
+)
+def test_names_and_loanwords_are_not_left_over(source: str, text: str) -> None:
+    assert translation(source, text).accepted, translation(source, text)
+
+
 def test_an_attempt_ranks_higher_the_more_is_there() -> None:
     said = FR.split()
     scores = [translation(TR, " ".join(said[:n])).score for n in (3, 5, len(said))]
