@@ -43,11 +43,14 @@ _PHRASES: Mapping[str, tuple[str, ...]] = {
         r"merci( beaucoup| bien)?( à (tous|toutes|vous))?( et à toutes)?"
         r"( d'avoir (regardé|suivi|visionné|écouté)( cette| la| ma| notre)?( vidéo| émission| chaîne)?)?",
         r"merci pour votre (attention|écoute|visionnage)",
-        r"(n'oubliez pas de |pensez à )?((vous )?abonne[zr]( vous)?|liker?|partager?|commenter?|activer?|activez)"
-        r"( (et|de|à|la|le|ma|notre|vous|un|cette|cloche|chaîne|vidéo|pouce|bleu|like[rz]?|partager|abonne[rz]"
+        r"(n'oubliez pas de |pensez à |n'hésitez pas à )?((vous )?abonne[zr]( vous)?|liker?|partager?|commenter?|activer?|activez)"
+        r"( (et|de|à|la|le|ma|notre|vous|un|cette|cloche|chaîne|vidéo|notifications|la cloche|pouce|bleu|like[rz]?|partager|abonne[rz]"
         r"|commenter|active[rz]|pour ne rien manquer|si elle vous a plu))*",
         r"(on se retrouve |je vous dis )?à (bientôt|la prochaine)"
         r"( pour (une nouvelle|de nouvelles|la prochaine) vidéos?)?",
+        r"(on se retrouve |je vous dis |je vous retrouve )?à (la semaine prochaine|demain|très (bientôt|vite)|tout de suite"
+        r"|plus( tard)?)( pour .{1,40}| les amis| tout le monde)?",
+        r"(bonne (journée|soirée|nuit|semaine|année)|portez vous bien|prenez soin de vous)( à (tous|toutes|vous))?",
         r"musique( de générique| douce| rythmée)?",
         r"(rires|applaudissements|générique|silence)",
     ),
@@ -57,6 +60,9 @@ _PHRASES: Mapping[str, tuple[str, ...]] = {
         r"( unutmayın)?",
         r"(çok )?teşekkür(ler| ederim| ederiz)",
         r"bir (sonraki|dahaki) (videoda|sefere)( tekrar)? görüş(mek üzere|ürüz)",
+        r"(haftaya|yarın|yakında|tekrar)? ?görüş(mek üzere|ürüz)( hoşça ?kalın)?",
+        r"(hoşça ?kalın|kendinize iyi bakın|iyi seyirler|iyi (akşamlar|geceler|günler))",
+        r"(bildirim(leri)?|zili?|çanı?)( ve)? (açmayı|tıklamayı|basmayı) unutmayın",
         r"müzik",
         r"(gülüşmeler|alkış(lar)?|sessizlik)",
     ),
@@ -64,6 +70,8 @@ _PHRASES: Mapping[str, tuple[str, ...]] = {
         r"(thanks|thank you)( so much| very much)?( for (watching|listening|your attention))?",
         r"(please |don't forget to )*(like|subscribe)( (to|our|the|my|this|channel|video|and|like|share|subscribe))*",
         r"see you (in the )?next (time|video|one)",
+        r"(i'll )?see you (next week|tomorrow|soon|again)( everyone| guys)?",
+        r"(bye|bye bye|take care)( everyone| guys)?",
         r"music( playing)?",
         r"(applause|laughter|silence)",
         r"you",
