@@ -18,8 +18,8 @@ _LANGUAGE = (
     r"(?: (?:en|in|into|to|auf|ins|al?|du|from|de|of) (?:the )?\w+| française| fransızca\w*| türkçe\w*| ingilizce\w*)*"
 )
 _ANNOUNCED = (
-    rf"(?:voici|voilà|here(?:'s| is)|this is|hier ist|aquí (?:está|tienes?)|ecco|işte|aşağıda)(?: (?!{_WORK})[\w']+){{0,2}}"
-    rf" (?:[ld]')?{_WORK}",
+    r"(?:voici|voilà|here(?:'s| is)|this is|hier ist|aquí (?:está|tienes?)|ecco|işte|aşağıda)"
+    rf"(?: (?!{_WORK})[\w']+){{0,2}} (?:[ld]')?{_WORK}",
     rf"(?:(?:la|the|die|fransızca|türkçe|french|turkish) )?{_WORK}{_LANGUAGE}(?: demandée)? ?:",
     rf"(?:la|the|die) {_WORK}{_LANGUAGE} (?:est|is|ist|es|è|serait|would be|sería|wäre)\b",
 )
@@ -42,20 +42,23 @@ _REFUSED = (
     rf"(?:üzgünüm|maalesef|ne yazık ki|özür dilerim)[^.!?]{{0,80}}{_TASK}[^.!?]{{0,60}}(?:am|em)\w*",
     rf"(?:es tut mir leid|leider)[^.!?]{{0,80}}(?:nicht)[^.!?]{{0,60}}{_TASK}",
     rf"(?:lo siento|lamentablemente|mi dispiace|purtroppo)[^.!?]{{0,80}}(?:no|non)\b[^.!?]{{0,60}}{_TASK}",
-    r"(?:en tant qu(?:e |')|as an? |als |como |come |bir )(?:une? |eine? |un )?(?:ia\b|intelligence artificielle|assistant"
-    r"|modèle de langage|ai\b|language model|ki\b|sprachmodell|modelo de lenguaje|modello linguistico|yapay zek|dil modeli)",
+    r"(?:en tant qu(?:e |')|as an? |als |como |come |bir )(?:une? |eine? |un )?(?:ia\b"
+    r"|intelligence artificielle|assistant|modèle de langage|ai\b|language model|ki\b|sprachmodell"
+    r"|modelo de lenguaje|modello linguistico|yapay zek|dil modeli)",
 )
 _SUMMARISED = (
     r"(?:l'|le |la |cet |ce )(?:audio|enregistrement|extrait|locuteur|locutrice|orateur|oratrice|interlocuteur)"
-    r"(?: audio)? (?:parle|dit|contient|évoque|explique|décrit|raconte|mentionne|semble|demande|traite|présente|discute)",
-    r"(?:the |this )(?:audio|speaker|recording|clip|speech|transcript)(?: \w+)? (?:says|talks|is about|contains|describes"
-    r"|explains|mentions|discusses|seems|asks|is (?:saying|talking|asking|speaking))",
+    r"(?: audio)? (?:parle|dit|contient|évoque|explique|décrit|raconte|mentionne|semble|demande|traite|présente"
+    r"|discute)",
+    r"(?:the |this )(?:audio|speaker|recording|clip|speech|transcript)(?: \w+)? (?:says|talks|is about"
+    r"|contains|describes|explains|mentions|discusses|seems|asks|is (?:saying|talking|asking|speaking))",
     r"konuşmacı \w+|(?:bu )?ses kaydı(?:nda)? ",
     r"(?:der|die) (?:sprecher(?:in)?|aufnahme|audiodatei) (?:sagt|spricht|handelt|enthält|erklärt|beschreibt)",
     r"(?:el|la) (?:hablante|audio|grabación) (?:dice|habla|trata|contiene|explica|describe)",
     r"(?:il|la|l')\s?(?:parlante|audio|registrazione) (?:dice|parla|tratta|contiene|spiega|descrive)",
 )
-_OPENING = r"(?:^|[.!?:…\n] ?)[\s«\"“(*\[-]*(?:(?:bien sûr|d'accord|sure|of course|certainly|tabii(?: ki)?|elbette|natürlich|claro)[ ,.!]*)?"
+_WILLING = r"(?:(?:bien sûr|d'accord|sure|of course|certainly|tabii(?: ki)?|elbette|natürlich|claro)[ ,.!]*)?"
+_OPENING = r"(?:^|[.!?:…\n] ?)[\s«\"“(*\[-]*" + _WILLING
 _TALK = re.compile(_OPENING + "(?:" + "|".join((*_ANNOUNCED, *_NOTED, *_REFUSED, *_SUMMARISED)) + ")")
 _OF_THE_TASK = re.compile(
     r"çevir|çevril|tercüme|konuşmacı|konuşan kişi|ses kayd|\bkayıt|\bkayd|yapay zek|dil model|asistan|altyazı|transkri"

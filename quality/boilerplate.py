@@ -43,12 +43,15 @@ _PHRASES: Mapping[str, tuple[str, ...]] = {
         r"merci( beaucoup| bien)?( à (tous|toutes|vous))?( et à toutes)?"
         r"( d'avoir (regardé|suivi|visionné|écouté)( cette| la| ma| notre)?( vidéo| émission| chaîne)?)?",
         r"merci pour votre (attention|écoute|visionnage)",
-        r"(n'oubliez pas de |pensez à |n'hésitez pas à )?((vous )?abonne[zr]( vous)?|liker?|partager?|commenter?|activer?|activez)"
-        r"( (et|de|à|la|le|ma|notre|vous|un|cette|cloche|chaîne|vidéo|notifications|la cloche|pouce|bleu|like[rz]?|partager|abonne[rz]"
+        r"(n'oubliez pas de |pensez à |n'hésitez pas à )?"
+        r"((vous )?abonne[zr]( vous)?|liker?|partager?|commenter?|activer?|activez)"
+        r"( (et|de|à|la|le|ma|notre|vous|un|cette|cloche|chaîne|vidéo|notifications|la cloche|pouce|bleu"
+        r"|like[rz]?|partager|abonne[rz]"
         r"|commenter|active[rz]|pour ne rien manquer|si elle vous a plu))*",
         r"(on se retrouve |je vous dis )?à (bientôt|la prochaine)"
         r"( pour (une nouvelle|de nouvelles|la prochaine) vidéos?)?",
-        r"(on se retrouve |je vous dis |je vous retrouve )?à (la semaine prochaine|demain|très (bientôt|vite)|tout de suite"
+        r"(on se retrouve |je vous dis |je vous retrouve )?"
+        r"à (la semaine prochaine|demain|très (bientôt|vite)|tout de suite"
         r"|plus( tard)?)( pour .{1,40}| les amis| tout le monde)?",
         r"(bonne (journée|soirée|nuit|semaine|année)|portez vous bien|prenez soin de vous)( à (tous|toutes|vous))?",
         r"musique( de générique| douce| rythmée)?",

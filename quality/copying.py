@@ -17,12 +17,18 @@ FEW, SEVERAL = 0.2, 3
 """
 LONGEST = 400
 """Words that are compared in a row; a window of speech has far fewer."""
+
+
+def _set(listed: str) -> frozenset[str]:
+    return frozenset(listed.split())
+
+
 ARTICLES: Mapping[str, frozenset[str]] = {
-    "fr": frozenset("un une le la les l' du des de d' au aux ce cet cette mon ma mes ton ta son sa ses".split()),
-    "en": frozenset("a an the some this that my your his her of".split()),
-    "de": frozenset("ein eine einen einem der die das den dem".split()),
-    "es": frozenset("un una el la los las unos unas".split()),
-    "it": frozenset("un uno una il lo la i gli le l'".split()),
+    "fr": _set("un une le la les l' du des de d' au aux ce cet cette mon ma mes ton ta son sa ses"),
+    "en": _set("a an the some this that my your his her of"),
+    "de": _set("ein eine einen einem der die das den dem"),
+    "es": _set("un una el la los las unos unas"),
+    "it": _set("un uno una il lo la i gli le l'"),
 }
 """Words behind which a loanword may stand."""
 _SAID = re.compile(r"[dlDL]['’](?=\w)|\w+(?:['’]\w+)*")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from quality.numbers import numbers_as_figures
 from quality.text import plain
@@ -44,9 +44,9 @@ def told_shortly(text: str, language: str | None) -> str:
     """The text with numbers in figures and, if it is Turkish, set phrases as short as French has them."""
     visible = numbers_as_figures(plain(text)[:_LONGEST], language)
     for pattern, rendering in _PHRASES if language == "tr" else ():
-        visible = pattern.sub(lambda match, short=rendering: _cased(short, match[0]), visible)
+        visible = pattern.sub(partial(_cased, rendering), visible)
     return visible
 
 
-def _cased(short: str, original: str) -> str:
-    return short.capitalize() if original[0].isupper() else short
+def _cased(short: str, original: re.Match[str]) -> str:
+    return short.capitalize() if original[0][0].isupper() else short

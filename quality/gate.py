@@ -53,9 +53,9 @@ class Judgement:
 
     ``score`` is in [0, 1]: at least 0.5 exactly when accepted. ``reasons`` are short stable words:
     ``empty``, ``truncated``, ``loop``, ``boilerplate``, ``sparse``, ``dense``, ``wrong_language``,
-    ``unsure``, ``copied``, ``numbers``, ``garbled``, ``meta``, ``unlike``, ``too_short``, ``too_long``, and with ``no_speech``
-    that one alone; ``credit_removed`` rejects nothing, it tells that ``spoken`` is less than the text.
-    ``no_speech``: nobody speaks, so nothing is to be shown, whatever the text says.
+    ``unsure``, ``copied``, ``numbers``, ``garbled``, ``meta``, ``unlike``, ``too_short``, ``too_long``,
+    and with ``no_speech`` that one alone; ``credit_removed`` rejects nothing, it tells that ``spoken`` is less than
+    the text. ``no_speech``: nobody speaks, so nothing is to be shown, whatever the text says.
     """
 
     accepted: bool

@@ -37,6 +37,10 @@ def _numbered(names: str, numbers: Iterable[int]) -> dict[str, int]:
     return dict(zip(names.split(), numbers, strict=True))
 
 
+def _set(listed: str) -> frozenset[str]:
+    return frozenset(listed.split())
+
+
 def _ways(table: Mapping[str, tuple[int, ...]]) -> tuple[tuple[re.Pattern[str], tuple[int, ...]], ...]:
     return tuple((re.compile(pattern), figures) for pattern, figures in table.items())
 
@@ -54,9 +58,9 @@ TURKISH = NumberWords(
     halves=frozenset({"buçuk", "buçukta", "buçuğa", "buçuktan"}),
     before_hour=re.compile(r"saat(?:i|leri?)?|sabah|akşam(?:üstü)?|gece|öğle[n]?|sonra|ikindi|bugün|yarın"),
     after_hour=re.compile(r"buçukta|sularında|civarında"),
-    counted=frozenset(
+    counted=_set(
         "kişi lira avro euro dolar yıl sene ay hafta gün saat dakika saniye metre kilometre kilo gram litre derece "
-        "yaş sayfa adam kadın çocuk öğrenci asker işçi ev oda bin milyon milyar".split()
+        "yaş sayfa adam kadın çocuk öğrenci asker işçi ev oda bin milyon milyar"
     ),
     ways_to_say=_ways(
         {

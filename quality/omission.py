@@ -34,8 +34,8 @@ class Weights:
 
 WEIGHTS = Weights()
 SHORT, MILDNESS = 32, 1.0
-"""Below so many letters up to so many log odds are forgiven: speech is idiomatic where it is short, and the bench, which
-the weights were fitted on, has menu entries there. Chosen by hand.
+"""Below so many letters up to so many log odds are forgiven: speech is idiomatic where it is short, and the bench,
+which the weights were fitted on, has menu entries there. Chosen by hand.
 """
 _LIMIT = 12.0
 """Beyond this many log odds it makes no difference; keeps the answer finite."""
