@@ -12,12 +12,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from quality.alphabet import is_garbled
-from quality.boilerplate import boilerplate_kind, speaks_of_a_video, without_credits
+from quality.assistant_talk import is_assistant_talk
+from quality.boilerplate import boilerplate_kind, is_told_of, speaks_of_a_video, without_credits
 from quality.confidence import confidence as model_confidence
 from quality.confidence import signs_of_the_model
-from quality.copying import copied_share, is_untranslated
+from quality.copying import copied_share, is_untranslated, without_loans
 from quality.density import length_z, letters_per_second
-from quality.language_id import foreign_part, probabilities
+from quality.language_id import foreign_part, probabilities, stray_part
 from quality.numbers import check_numbers
 from quality.omission import omission
 from quality.repetition import (
@@ -52,8 +53,9 @@ class Judgement:
 
     ``score`` is in [0, 1]: at least 0.5 exactly when accepted. ``reasons`` are short stable words:
     ``empty``, ``truncated``, ``loop``, ``boilerplate``, ``sparse``, ``dense``, ``wrong_language``,
-    ``unsure``, ``copied``, ``numbers``, ``garbled``, ``unlike``, ``too_short``, ``too_long``, and with ``no_speech``
-    that one alone. ``no_speech``: nobody speaks, so nothing is to be shown, whatever the text says.
+    ``unsure``, ``copied``, ``numbers``, ``garbled``, ``meta``, ``unlike``, ``too_short``, ``too_long``,
+    and with ``no_speech`` that one alone; ``credit_removed`` rejects nothing, it tells that ``spoken`` is less than
+    the text. ``no_speech``: nobody speaks, so nothing is to be shown, whatever the text says.
     """
 
     accepted: bool
@@ -64,6 +66,8 @@ class Judgement:
     """What is to be shown where an invented credit stands around real speech; None: the text as it is."""
 
 
+CREDIT_REMOVED = "credit_removed"
+"""What a person who reads the reasons should look at, though the text ships."""
 NO_SPEECH = Judgement(accepted=True, score=1.0, reasons=("no_speech",), no_speech=True)
 EMPTY = Judgement(accepted=False, score=0.0, reasons=("empty",))
 
@@ -98,6 +102,8 @@ def judge_transcript(
         reasons.append("loop")
     if is_garbled(spoken):
         reasons.append("garbled")
+    if is_assistant_talk(spoken):
+        reasons.append("meta")
     return _judgement(reasons, logprob, 1.0, None if spoken == text else spoken)
 
 
@@ -126,13 +132,14 @@ def judge_translation(
         silence = EMPTY if letters(text) == 0 else None
     if silence:
         return silence
-    spoken = without_credits(text, target_lang)
+    spoken = without_credits(text, target_lang, source=source_text, source_lang=source_lang)
     pair = {"source_lang": source_lang, "target_lang": target_lang}
+    own = without_loans(source_text, spoken, **pair)
     reasons = [
         *signs_of_the_model(logprob, finish_reason, settings.min_logprob),
         *_density(spoken, speech_s, settings, TRANSLATION_ROOM),
         *_boilerplate(spoken, target_lang, speech_s, settings, source_text, source_lang),
-        *_language(spoken, target_lang, (source_lang or "en", *LIKELY_LANGUAGES), settings),
+        *_language(own, target_lang, (source_lang or "en", *LIKELY_LANGUAGES), settings, source_lang),
     ]
     if _loops(spoken, source_text, target_lang, source_lang, settings):
         reasons.append("loop")
@@ -140,6 +147,8 @@ def judge_translation(
         reasons.append("copied")
     if is_garbled(spoken) and not is_garbled(source_text):
         reasons.append("garbled")
+    if is_assistant_talk(spoken, source_text, source_lang):
+        reasons.append("meta")
     if letters(source_text) > 0 and check_numbers(source_text, spoken, **pair).changed:
         reasons.append("numbers")
     if similarity is not None and similarity < settings.similarity:
@@ -188,7 +197,7 @@ def _boilerplate(
     A transcript that says the same kind of thing vouches for a phrase ("Teşekkürler." and "Merci.").
     """
     kind = boilerplate_kind(text, language)
-    if kind is None:
+    if kind is None or (kind == "credit" and is_told_of(text, source_text, source_lang)):
         return
     thin = speech_s >= settings.sparse_after_s and (letters_per_second(text, speech_s) < settings.min_letters_per_s)
     lone = letters(source_text) > 0 and boilerplate_kind(source_text, source_lang) is None
@@ -197,12 +206,22 @@ def _boilerplate(
         yield "boilerplate"
 
 
-def _language(text: str, language: str | None, others: Sequence[str], settings: GateSettings) -> Iterator[str]:
+def _language(
+    text: str,
+    language: str | None,
+    others: Sequence[str],
+    settings: GateSettings,
+    source_lang: str | None = None,
+) -> Iterator[str]:
+    """Not the language asked for: the whole of it, or a part in a third one (what the source left is a copy)."""
     if language is None or letters(text) < settings.language_letters:
         return
     ranked = probabilities(text, (language, *others))
     wrong = max((p for code, p in ranked.items() if code != language), default=0.0)
-    if language in ranked and wrong >= settings.language_probability:
+    if language not in ranked:
+        return
+    expected = (language, source_lang) if source_lang in ranked else (language,)
+    if wrong >= settings.language_probability or stray_part(text, expected, others) >= settings.stray_probability:
         yield "wrong_language"
 
 
@@ -224,7 +243,8 @@ def _loops(text: str, source_text: str, language: str | None, source_lang: str |
 def _copied(source_text: str, text: str, source_lang: str | None, target_lang: str, settings: GateSettings) -> bool:
     if source_lang is None or letters(source_text) == 0:
         return False
-    return foreign_part(text, target_lang, source_lang) >= settings.untranslated_probability or is_untranslated(
+    own = without_loans(source_text, text, source_lang=source_lang, target_lang=target_lang)
+    return foreign_part(own, target_lang, source_lang) >= settings.untranslated_probability or is_untranslated(
         source_text,
         text,
         source_lang=source_lang,
@@ -256,6 +276,7 @@ def _judgement(reasons: Sequence[str], logprob: float, soundness: float, spoken:
     """The score: half for being accepted, the other half for the model's confidence and a usual text."""
     rank = 0.5 * (model_confidence(logprob) + soundness)
     distinct = tuple(dict.fromkeys(reasons))
+    told = (*distinct, CREDIT_REMOVED) if spoken is not None else distinct
     if not distinct:
-        return Judgement(accepted=True, score=0.5 + 0.5 * rank, spoken=spoken)
-    return Judgement(accepted=False, score=min(0.499, 0.5 * rank) / len(distinct), reasons=distinct, spoken=spoken)
+        return Judgement(accepted=True, score=0.5 + 0.5 * rank, reasons=told, spoken=spoken)
+    return Judgement(accepted=False, score=min(0.499, 0.5 * rank) / len(distinct), reasons=told, spoken=spoken)

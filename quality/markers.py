@@ -25,7 +25,7 @@ TURKISH_TO_FRENCH: Mapping[str, tuple[str, ...]] = {
     "amca": ("oncle", "tonton", "monsieur"),
     "dayı": ("oncle", "tonton", "monsieur"),
     "teyze": ("tante", "tata", "madame"),
-    "hala": ("tante", "tata", "madame"),
+    "halam": ("tante", "tata", "madame"),
     "yenge": ("belle-sœur", "tante", "madame"),
     "kardeşim": ("frère", "ami", "vieux", "sœur"),
     "canım": ("chéri", "chérie", "cœur", "cher", "chère"),
@@ -51,8 +51,8 @@ TURKISH_TO_FRENCH: Mapping[str, tuple[str, ...]] = {
 }
 
 _SUFFIX = "(?:'?[a-zçğıöşüâîû]{0,8})?"
-_EXACT = frozenset({"bey", "hanım", "abi", "abla", "amca", "dayı", "hala", "yenge", "teyze"})
-"""Short words that begin many others (Hanımeli, halat, tabii): they take no suffix without an apostrophe."""
+_EXACT = frozenset({"bey", "hanım", "abi", "abla", "amca", "dayı", "yenge", "teyze"})
+"""Short words that begin many others (Hanımeli, tabii): they take no suffix without an apostrophe."""
 _AFTER_NAME = frozenset({"bey", "hanım"})
 
 

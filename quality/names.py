@@ -20,6 +20,11 @@ _INSIDE = re.compile(r"(?<=[\w,;:'’»)-] )(?:[«“\"(] ?)?([^\W\d_][\w-]*)")
 _STEM = 4
 """Letters that must agree: languages bend the ends of names ("Roma", "Rome")."""
 _MAX = 200
+_TITLES = """
+Bey Hanım Efendi Beyefendi Hanımefendi Sayın Hoca Hocam Abi Abla Ağabey Amca Teyze Dayı Usta Paşa Monsieur Madame
+Mademoiselle Mme Mlle Mrs Miss Sir Mister
+"""
+"""Forms of address: they are translated, and :mod:`quality.markers` looks after them."""
 _PLACES = """
 Londra Londres London, Atina Athènes Athens, Kahire Caire Cairo, Şam Damas Damascus, Bağdat Bagdad Baghdad,
 Moskova Moscou Moscow, Viyana Vienne Vienna, Cenevre Genève Geneva, Brüksel Bruxelles Brussels, Varşova Varsovie Warsaw,
@@ -33,9 +38,10 @@ _LANGUAGES_OF_PLACES = ("tr", "fr", "en")
 
 
 def names_in(text: str) -> list[str]:
-    """Capitalised words inside sentences, without what follows an apostrophe, each once."""
+    """Capitalised words inside sentences, without titles and without what follows an apostrophe, each once."""
     found = (match[1] for match in _INSIDE.finditer(plain(text)))
-    return list(dict.fromkeys(word for word in found if word[0].isupper() and len(word) > 2))[:_MAX]
+    names = (word for word in found if word[0].isupper() and len(word) > 2 and word not in _TITLES.split())
+    return list(dict.fromkeys(names))[:_MAX]
 
 
 def names_lost(source: str, target: str, *, source_lang: str | None, target_lang: str | None) -> tuple[str, ...]:

@@ -20,6 +20,13 @@ class NumberWords:
     """What may stand inside a number ("vingt et un")."""
     ending: re.Pattern[str] = re.compile("")
     """What a value may end with: case endings, ordinals."""
+    before_hour: re.Pattern[str] = re.compile(r"(?!)")
+    after_hour: re.Pattern[str] = re.compile(r"(?!)")
+    """What stands right before or after an hour of the clock."""
+    counted: frozenset[str] = frozenset()
+    """Stems of what is counted: a vague word before one of them is a number."""
+    ways_to_say: tuple[tuple[re.Pattern[str], tuple[int, ...]], ...] = ()
+    """Quantities that another language tells by other figures ("half an hour": 30 minutes)."""
 
 
 SCALES = frozenset({100, 1000, 10**6, 10**9})
@@ -28,6 +35,14 @@ SCALES = frozenset({100, 1000, 10**6, 10**9})
 
 def _numbered(names: str, numbers: Iterable[int]) -> dict[str, int]:
     return dict(zip(names.split(), numbers, strict=True))
+
+
+def _set(listed: str) -> frozenset[str]:
+    return frozenset(listed.split())
+
+
+def _ways(table: Mapping[str, tuple[int, ...]]) -> tuple[tuple[re.Pattern[str], tuple[int, ...]], ...]:
+    return tuple((re.compile(pattern), figures) for pattern, figures in table.items())
 
 
 _TENS = range(10, 100, 10)
@@ -41,7 +56,26 @@ TURKISH = NumberWords(
     | _numbered("yarım düzine sıfır öğlen öğle gece", (2, 12, 0, 12, 12, 0)),
     months=_numbered("ocak şubat mart nisan mayıs haziran temmuz ağustos eylül ekim kasım aralık", range(1, 13)),
     halves=frozenset({"buçuk", "buçukta", "buçuğa", "buçuktan"}),
-    ending=re.compile(r"'?(?:[ıiuü]?nc[ıiuü])?(?:l[ae]r)?(?:[ysn]?[ıiuüae]|n?[dt][ae]n?|n?[ıiuü]n)?"),
+    before_hour=re.compile(r"saat(?:i|leri?)?|sabah|akşam(?:üstü)?|gece|öğle[n]?|sonra|ikindi|bugün|yarın"),
+    after_hour=re.compile(r"buçukta|sularında|civarında"),
+    counted=_set(
+        "kişi lira avro euro dolar yıl sene ay hafta gün saat dakika saniye metre kilometre kilo gram litre derece "
+        "yaş sayfa adam kadın çocuk öğrenci asker işçi ev oda bin milyon milyar"
+    ),
+    ways_to_say=_ways(
+        {
+            r"\byarım saat": (30,),
+            r"\byarım kilo": (500,),
+            r"\byarım litre": (50, 500),
+            r"\byarım gün": (12,),
+            r"\bbir buçuk saat": (90,),
+            r"\bçeyrek": (15, 45, 4),
+            r"\biki hafta": (14, 15),
+            r"\bbir hafta": (7, 8),
+            r"\baltı ay": (6,),
+        }
+    ),
+    ending=re.compile(r"'?(?:[ıiuü]?nc[ıiuü])?(?:l[ae]r|l[ıiuü])?(?:[ysn]?[ıiuüae]|n?[dt][ae]n?|n?[ıiuü]n)?"),
 )
 FRENCH = NumberWords(
     values=_numbered(
@@ -62,6 +96,17 @@ FRENCH = NumberWords(
     ),
     halves=frozenset({"demi", "demie"}),
     joiner="et",
+    after_hour=re.compile(r"h|heures?"),
+    ways_to_say=_ways(
+        {
+            r"demi-heure": (30,),
+            r"heure et demie": (90,),
+            r"\bquart": (15, 45),
+            r"demi-kilo|\bune livre de": (500,),
+            r"\b(?:quinze|15) jours|quinzaine": (2, 14),
+            r"\b(?:huit|8) jours": (1, 7),
+        }
+    ),
     ending=re.compile(r"s|ièmes?"),
 )
 ENGLISH = NumberWords(
@@ -78,6 +123,11 @@ ENGLISH = NumberWords(
     ),
     halves=frozenset({"half"}),
     joiner="and",
+    before_hour=re.compile(r"at"),
+    after_hour=re.compile(r"o'clock|[ap]m"),
+    ways_to_say=_ways(
+        {r"half an hour": (30,), r"half a kilo": (500,), r"\bquarter": (15, 45), r"\bfortnight": (2, 14, 15)}
+    ),
     ending=re.compile(r"s|th"),
 )
 LANGUAGES: Mapping[str, NumberWords] = {"tr": TURKISH, "fr": FRENCH, "en": ENGLISH}

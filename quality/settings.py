@@ -33,6 +33,9 @@ class GateSettings(BaseModel):
     language_probability: float = Field(
         default=0.4, gt=0, lt=1, description="probability at which another language is believed"
     )
+    stray_probability: float = Field(
+        default=0.6, gt=0, lt=1, description="the same for a part of a translation, in a third language"
+    )
     untranslated_probability: float = Field(
         default=0.9, gt=0, lt=1, description="the same for half of a text, between source and target language alone"
     )

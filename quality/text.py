@@ -43,8 +43,13 @@ def as_text(value: object) -> str:
 
 
 def as_seconds(value: object) -> float:
-    """The value as a number; NaN for what is none (a truth value is none either)."""
-    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else math.nan
+    """The value as a number; NaN for what is none (a truth value is none either) or is too large to be one."""
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        return math.nan
+    try:
+        return float(value)
+    except OverflowError:
+        return math.nan
 
 
 def fold(text: str, language: str | None = None) -> str:

@@ -40,7 +40,9 @@ CRITICAL = {
     "dense": "There is more text than can be said in this time: check the passage's times.",
     "numbers": "A number differs from the source: check the figures.",
     "garbled": "The text is garbled (decoded with the wrong table): decode it again.",
+    "meta": "The model speaks of its task instead of translating: translate again.",
     "unlike": "The translation speaks of something else than the source: translate again.",
+    "unspoken": "There is text where the source says nothing: check that somebody speaks here.",
     "too_short": "The translation looks cut: check that nothing was left out.",
     "too_long": "The translation is much longer than the source: check that nothing was added.",
 }
@@ -140,7 +142,7 @@ class TranslationQualityValidator:
         timed = duration is not None and math.isfinite(duration) and duration > 0
         speech_s = duration if duration is not None and timed else max(1.0, letters(source or target) / 14)
         if letters(source) == 0:
-            return judge_transcript(
+            judged = judge_transcript(
                 target,
                 language=self.target_lang,
                 speech_s=speech_s,
@@ -148,7 +150,8 @@ class TranslationQualityValidator:
                 logprob=0.0,
                 finish_reason="stop",
                 settings=self._gate,
-            ).reasons
+            )
+            return ("unspoken", *judged.reasons)
         return judge_translation(
             source,
             target,
@@ -227,6 +230,8 @@ class TranslationQualityValidator:
         pair = {"source_lang": self.source_lang, "target_lang": self.target_lang}
         if "sparse" in reasons:
             advice.append("There is little text for this time: check that nothing was left out.")
+        if "credit_removed" in reasons:
+            advice.append("There is an invented credit beside the speech: remove it.")
         if letters(target) and "numbers" not in reasons and numbers_kept(source, target, **pair) < 1:
             advice.append("A number of the source is missing in the translation: check the figures.")
         if letters(target) and lost_question(source, target):

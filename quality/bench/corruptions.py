@@ -1,7 +1,8 @@
 """One controlled fault at a time, put into a translation that somebody wrote (the way of DEMETR and ACES).
 
-Each takes a pair and gives the spoilt target, or None where the pair has nothing to spoil. The phrases here are
-not the gate's own lists.
+Each takes a pair and gives the spoilt target, or None where the pair has nothing to spoil. The known phrases are what
+the gate's expressions were written for, so they measure that those work; the unseen ones were written down before the
+expressions were last extended, were never used to mend them, and tell what to expect of other wordings.
 """
 
 from __future__ import annotations
@@ -63,6 +64,52 @@ INVENTED = (
 )
 
 
+INVENTED_UNSEEN = (
+    "Si vous avez aimé cette vidéo, mettez un pouce bleu.",
+    "Rendez-vous dans le prochain épisode !",
+    "Cette vidéo vous est offerte par notre partenaire.",
+    "Merci de votre fidélité et à très vite.",
+    "Bir sonraki bölümde görüşmek üzere.",
+    "Kanalımıza destek olmak için katıl butonuna tıklayın.",
+    "Don't forget to hit the bell icon.",
+    "Captions provided by CaptionMax.",
+    "Sous-titres : Éclair Media",
+    "Traduction : Marie Lefèvre",
+    "Vielen Dank fürs Zuschauen.",
+    "Untertitel von Stephanie Geiges",
+    "Gracias por ver el video.",
+    "[Applaudissements et rires]",
+    "(musique dramatique)",
+    "Bon visionnage !",
+    "Transcription : Élodie Martin",
+    "C'est tout pour aujourd'hui, prenez soin de vous.",
+)
+TALK = (
+    "Voici la traduction : {}",
+    "Bien sûr ! Voici la traduction en français : « {} »",
+    "Here is the translation: {}",
+    "Traduction : {}",
+    "Note : le locuteur parle turc. {}",
+    "Je suis désolé, je ne peux pas vous aider à traduire cet extrait audio pour le moment.",
+    "L'audio parle d'une personne qui explique quelque chose.",
+)
+TALK_UNSEEN = (
+    "D'accord, voici ce que cela donne en français : {}",
+    "Le texte traduit est le suivant : {}",
+    "Version française : {}",
+    "{} (traduit du turc)",
+    "Malheureusement, l'extrait est inaudible et je ne saurais le traduire.",
+    "Dans cet extrait, une femme raconte sa journée à une amie.",
+    "Okay, in French that would be: {}",
+    "En français : {}",
+    "Désolé, mais il m'est impossible de traiter ce fichier.",
+    "{} J'espère que cette traduction vous convient !",
+    "İşte Fransızca çevirisi: {}",
+    "The speaker is describing a technical procedure.",
+    "{} Si vous souhaitez une autre formulation, dites-le-moi.",
+)
+
+
 def truncated_to_half(pair: Pair, rng: random.Random) -> str | None:
     said = pair.target.split()
     return " ".join(said[: len(said) // 2]) if len(said) >= 4 else None
@@ -105,6 +152,15 @@ def half_untranslated(pair: Pair, rng: random.Random) -> str | None:
 def wrong_language(pair: Pair, rng: random.Random) -> str | None:
     """The same in English, German or Spanish, by people too; from 40 characters on, as the demand is."""
     return pair.foreign if len(pair.foreign) >= 40 else None
+
+
+def half_in_a_third_language(pair: Pair, rng: random.Random) -> str | None:
+    """One half is English, German or Spanish, by people."""
+    said, other = pair.target.split(), pair.foreign.split()
+    if len(pair.foreign) < 40 or min(len(said), len(other)) < 4:
+        return None
+    first, second = rng.choice([(said, other), (other, said)])
+    return " ".join(first[: len(first) // 2] + second[len(second) // 2 :])
 
 
 def changed_number(pair: Pair, rng: random.Random) -> str | None:
@@ -151,9 +207,22 @@ def letter_loop(pair: Pair, rng: random.Random) -> str | None:
     return pair.target + " " + rng.choice(["ha", "o", "la"]) * 20
 
 
-def invented_boilerplate(pair: Pair, rng: random.Random) -> str | None:
-    """Only where there is more to say than a stock phrase says."""
-    return rng.choice(INVENTED) if len(pair.source) >= 40 else None
+def invented(phrases: Sequence[str]) -> Corruption:
+    """One of the phrases, only where there is more to say than a stock phrase says."""
+
+    def corrupt(pair: Pair, rng: random.Random) -> str | None:
+        return rng.choice(phrases) if len(pair.source) >= 40 else None
+
+    return corrupt
+
+
+def talked(phrases: Sequence[str]) -> Corruption:
+    """The model speaks of its task, around the translation or instead of it."""
+
+    def corrupt(pair: Pair, rng: random.Random) -> str | None:
+        return rng.choice(phrases).format(pair.target.replace("{", "(").replace("}", ")"))
+
+    return corrupt
 
 
 def mojibake(pair: Pair, rng: random.Random) -> str | None:
@@ -213,6 +282,7 @@ def corruptions(pairs: Sequence[Pair]) -> dict[str, Corruption]:
         "source copied": source_copied,
         "half untranslated": half_untranslated,
         "wrong language": wrong_language,
+        "half in a third language": half_in_a_third_language,
         "changed number": changed_number,
         "3 words x2": repeated(2),
         "3 words x4": repeated(4),
@@ -221,7 +291,10 @@ def corruptions(pairs: Sequence[Pair]) -> dict[str, Corruption]:
         "letter loop": letter_loop,
         "swapped, same length": others.swapped,
         "sentence appended": others.appended,
-        "invented boilerplate": invented_boilerplate,
+        "invented boilerplate": invented(INVENTED),
+        "invented boilerplate, unseen": invented(INVENTED_UNSEEN),
+        "assistant talk": talked(TALK),
+        "assistant talk, unseen": talked(TALK_UNSEEN),
         "mojibake": mojibake,
         "negation removed": negation_removed,
         "wrong gender": wrong_gender,

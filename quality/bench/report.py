@@ -149,8 +149,8 @@ def measure(
         false_alarms_with_similarity=_rejected(with_similarity) if similar else None,
         false_alarms_by_length=_by_length(every, alone),
         reasons={
-            reason: _share(reason in v.reasons for v in with_similarity)
-            for reason in sorted({reason for v in with_similarity for reason in v.reasons})
+            reason: _share(reason in v.reasons and not v.accepted for v in with_similarity)
+            for reason in sorted({reason for v in with_similarity if not v.accepted for reason in v.reasons})
         },
         baseline_false_alarms={name: _share(s > limits[name] for s in suspicion[name]) for name in judges},
     )

@@ -93,9 +93,63 @@ def test_an_invented_credit_beside_speech_costs_nothing_and_is_not_shown() -> No
     judgement = translation(TR, "Sous-titrage Société Radio-Canada. " + FR)
     assert judgement.accepted
     assert judgement.spoken == FR
+    assert judgement.reasons == ("credit_removed",)
     assert translation(TR, FR).spoken is None
+    assert translation(TR, FR + " Traduction et sous-titres : Julie Marchand.").spoken == FR
     # invented over real speech it is rejected, however little it weighs
     assert "boilerplate" in translation(TR * 4, "Merci.", speech_s=30.0).reasons
+
+
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        ("Filmi kim çevirdi? Ahmet çevirdi.", "Qui a traduit le film ? Traduit par Ahmet."),
+        (
+            "Hangi serviste çalışıyorsun? Çeviri ve altyazı.",
+            "Tu travailles dans quel service ? Traduction et sous-titres.",
+        ),
+        ("Ne iş yapıyorsun? Altyazı.", "Tu fais quoi ? Sous-titrage."),
+        ("Orada ne iş görüyorsun? Filmlere yazı yazıyorum.", "Tu fais quoi là-bas, toi ? Sous-titrage."),
+        ("Altyazıları kim yaptı? Nathalie yaptı.", "Qui a fait ça ? Sous-titres par Nathalie."),
+    ],
+)
+def test_speech_about_translating_is_never_taken_for_a_credit(source: str, text: str) -> None:
+    judgement = translation(source, text)
+    assert judgement.accepted, judgement
+    assert judgement.spoken is None
+    assert judgement.reasons == ()
+    assert transcript(text, language="fr").spoken is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Demain matin, à neuf heures, we are going to Ankara by train.",
+        "Tomorrow morning, at nine o'clock. Nous allons à Ankara avec ma mère.",
+        "Demain matin, à neuf heures, fahren wir alle nach Ankara.",
+        "Nous allons à Ankara avec ma mère. Mañana por la mañana, a las nueve.",
+    ],
+)
+def test_half_a_text_in_a_third_language_is_caught(text: str) -> None:
+    assert "wrong_language" in translation(TR, text).reasons
+
+
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        (
+            "Yarınki maçlar: Galatasaray, Fenerbahçe, Beşiktaş, Trabzonspor.",
+            "Matchs demain : Galatasaray, Fenerbahçe, Beşiktaş, Trabzonspor.",
+        ),
+        (
+            "Bir menemen, bir börek, bir simit ve bir ayran istiyorum.",
+            "Je veux un menemen, un börek, un simit et un ayran.",
+        ),
+        ("Yanına bir rakı ve bir şalgam al.", "Prends un rakı et un şalgam avec."),
+    ],
+)
+def test_names_and_loanwords_are_not_left_over(source: str, text: str) -> None:
+    assert translation(source, text).accepted, translation(source, text)
 
 
 def test_an_attempt_ranks_higher_the_more_is_there() -> None:

@@ -137,6 +137,10 @@ def test_markup_that_hides_markup_takes_no_quadratic_time(text: str) -> None:
         ("ALTYAZI M.K.", "credit"),
         ("Subtitles by the Amara.org community", "credit"),
         ("Merci d'avoir regardé cette vidéo !", "phrase"),
+        ("N'hésitez pas à vous abonner et à activer la cloche.", "phrase"),
+        ("À la semaine prochaine !", "phrase"),
+        ("Haftaya görüşürüz.", "phrase"),
+        ("See you next week.", "phrase"),
         ("İzlediğiniz için teşekkür ederim.", "phrase"),
         ("[Müzik]", "phrase"),
         ("Merci.", "phrase"),
@@ -147,3 +151,7 @@ def test_markup_that_hides_markup_takes_no_quadratic_time(text: str) -> None:
 )
 def test_boilerplate_is_matched_whole(text: str, kind: str | None) -> None:
     assert boilerplate_kind(text, "tr") == kind
+
+
+def test_turkish_phrases_are_known_in_french_answers_too() -> None:
+    assert boilerplate_kind("İzlediğiniz için teşekkürler.", "fr") == "phrase"

@@ -130,7 +130,20 @@ def test_subtitle_constraints_name_every_broken_rule() -> None:
     assert len(bad["recommendations"]) == len(bad["violations"])
 
 
-@pytest.mark.parametrize("duration", [0.0, -1.0, math.nan, math.inf])
+def test_text_without_a_source_is_not_vouched_for() -> None:
+    result = assess("", "Nous allons à Ankara demain matin.", 3.0)
+    assert result["quality_level"] == "poor"
+    assert any("says nothing" in advice for advice in result["recommendations"])
+
+
+def test_still_is_no_aunt_and_a_title_no_name() -> None:
+    every = list(TranslationQualityValidator().turkish_markers)
+    assert turkish_markers_in("Hala bekliyorum.", every) == []
+    assert turkish_markers_in("Halam geldi.", every) == ["halam"]
+    assert assess("Dün Ali Bey geldi.", "Hier, M. Ali est arrivé.", 3.0)["recommendations"] == []
+
+
+@pytest.mark.parametrize("duration", [0.0, -1.0, math.nan, math.inf, 10**400])
 def test_senseless_durations_are_defined(duration: float) -> None:
     assert_shape(assess(TR, FR, duration))
     assert TranslationQualityValidator().validate_subtitle_constraints(FR, duration)["valid"] is False

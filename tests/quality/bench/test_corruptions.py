@@ -7,7 +7,7 @@ import random
 import pytest
 
 from quality.bench.corpus import Pair
-from quality.bench.corruptions import corruptions
+from quality.bench.corruptions import INVENTED, INVENTED_UNSEEN, TALK, TALK_UNSEEN, corruptions
 
 PAIR = Pair(
     "Toplantı 15 Mart'ta saat dokuzda başlayacak ve kimse geç kalmamalı.",
@@ -45,3 +45,8 @@ def test_sizes() -> None:
 def test_what_has_nothing_to_spoil_is_left() -> None:
     short = Pair("Evet.", "Oui.", "a.html")
     assert all(corruptions([short])[name](short, random.Random(1)) is None for name in ("changed number", "3 words x2"))
+
+
+def test_unseen_phrases_are_others_than_the_known_ones() -> None:
+    assert not set(INVENTED) & set(INVENTED_UNSEEN)
+    assert not set(TALK) & set(TALK_UNSEEN)
