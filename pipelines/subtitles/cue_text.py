@@ -8,7 +8,7 @@ import unicodedata
 from pipelines.records import Cue
 
 _LINE_BREAKS = re.compile(r"[\r\n\v\f\x1c-\x1e\x85\u2028\u2029]+")
-_TIMESTAMP = re.compile(r"(\d:\d{1,2}:\d{1,2}|\d{2}:\d{2})(?=[.,]\d)")
+_TIMESTAMP = re.compile(r"(\d)(?=:\d{1,2}:\d|:\d{2}[.,]\d)")
 _TAG = re.compile(r"<(?=[A-Za-z/!?])")
 _BRACES = str.maketrans("{}", "()")
 _NO_CHARACTERS = "\ufffe\uffff"
