@@ -61,7 +61,7 @@ _WILLING = r"(?:(?:bien sûr|d'accord|sure|of course|certainly|tabii(?: ki)?|elb
 _OPENING = r"(?:^|[.!?:…\n] ?)[\s«\"“(*\[-]*" + _WILLING
 _TALK = re.compile(_OPENING + "(?:" + "|".join((*_ANNOUNCED, *_NOTED, *_REFUSED, *_SUMMARISED)) + ")")
 _OF_THE_TASK = re.compile(
-    r"çevir|çevril|tercüme|konuşmacı|konuşan kişi|ses kayd|\bkayıt|\bkayd|yapay zek|dil model|asistan|altyazı|transkri"
+    r"çevir|çevril|tercüme|konuşmacı|konuşan kişi|ses kayd|kayıttaki|yapay zek|dil model|asistan|altyazı|transkri"
     r"|tradui|traduc|transcri|locut|enregistr|audio|translat|speaker|recording|übersetz|sprecher|aufnahme|traduz|tradur"
     r"|hablante|grabación|parlante|registrazione|intelligence artificielle|language model"
 )

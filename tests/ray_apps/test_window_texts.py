@@ -86,7 +86,7 @@ def test_a_fluent_text_about_something_else_is_seen_where_meaning_is_compared(me
 
 def test_an_invented_credit_behind_real_speech_is_not_shown() -> None:
     text = translation(lambda task, _: TURKISH if isinstance(task, Transcribe) else f"{FRENCH} {CREDIT}")
-    assert (text.text, text.verdict) == (FRENCH, "accepted")
+    assert (text.text, text.verdict, text.reasons) == (FRENCH, "accepted", ("credit_removed",))
 
 
 def test_a_better_transcript_is_what_the_translation_is_judged_against() -> None:
