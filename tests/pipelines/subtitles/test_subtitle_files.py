@@ -334,6 +334,6 @@ def test_a_bilingual_cue_shows_both_languages(fmt):
 
 
 def test_a_number_above_a_spoken_time_is_no_cue_of_its_own():
-    cues = [cue(1, "2", "00:00:00,000 --> et plus"), cue(2, "Voilà.")]
+    cues = [cue(1, "Texte", "2", "00:00:00,000 --> et plus"), cue(2, "Voilà.")]
     written = render("srt", cues, MEDIUM, "fr", False).decode()
-    assert [len(one.content.split("\n")) for one in srt.parse(written)] == [2, 1]
+    assert [len(one.content.split("\n")) for one in srt.parse(written)] == [3, 1]
