@@ -12,14 +12,14 @@ from collections import Counter
 from quality.text import fold, plain
 
 LONGEST_NGRAM = 6
-_AT_LETTERS, _LEAST, _A_DOUBLING, _MOST = 50, 0.28, 0.065, 0.45
+_AT_LETTERS, _LEAST, _A_DOUBLING, _MOST = 50, 0.35, 0.065, 0.48
 """Texts that have nothing to do with each other overlap the more the longer they are: French ones of one, two and four
 sentences by 0.18, 0.24 and 0.31 (medians; docs/log.md); good translations of one sentence by 0.25 to 0.58.
 """
 
 
 def least_agreement(count: int) -> float:
-    """Overlap below which two translations of so many letters are of different things: a tenth above what is chance."""
+    """Overlap below which two translations of so many letters are of different things: well above what is chance."""
     doublings = math.log2(max(count, 1) / _AT_LETTERS)
     return min(_MOST, _LEAST + _A_DOUBLING * max(0.0, doublings))
 
