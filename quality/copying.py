@@ -52,7 +52,9 @@ def _translatable(text: str, language: str | None) -> tuple[str, ...]:
 @lru_cache(maxsize=64)
 def without_loans(source: str, target: str, *, source_lang: str | None, target_lang: str | None) -> str:
     """The target without words of the source that rightly stand in it: capitalised ones ("Galatasaray"), and single
-    ones behind an article ("un simit") unless they are more than half of it. Nothing is taken from a text in capitals.
+    ones behind an article ("un simit") unless they are more than half of it.
+
+    Nothing is taken from a text in capitals, or where nothing would be left.
     """
     visible = plain(target)[:_LONGEST_TEXT]
     if source_lang == target_lang or letters(source) == 0 or visible.isupper():
@@ -69,8 +71,10 @@ def without_loans(source: str, target: str, *, source_lang: str | None, target_l
         elif len(run) == 1 and run[0] > 0 and fold(said[run[0] - 1][0], target_lang) in articles:
             loans += run
     taken = set(names + loans if len(loans) * 2 <= len(said) else names)
+    if not taken or len(taken) == len(said):
+        return target
     kept = iter(range(len(said)))
-    return _SAID.sub(lambda match: "" if next(kept) in taken else match[0], visible) if taken else target
+    return _SAID.sub(lambda match: "" if next(kept) in taken else match[0], visible)
 
 
 def _runs(text: str, said: Sequence[re.Match[str]], stands: Sequence[bool]) -> list[list[int]]:

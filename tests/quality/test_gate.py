@@ -152,6 +152,10 @@ def test_names_and_loanwords_are_not_left_over(source: str, text: str) -> None:
     assert translation(source, text).accepted, translation(source, text)
 
 
+def test_a_heading_that_was_left_is_no_name() -> None:
+    assert "copied" in translation("Yazdırma Aralıkları", "Yazdırma Aralıkları", speech_s=1.5).reasons
+
+
 def test_an_attempt_ranks_higher_the_more_is_there() -> None:
     said = FR.split()
     scores = [translation(TR, " ".join(said[:n])).score for n in (3, 5, len(said))]
