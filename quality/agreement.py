@@ -12,7 +12,7 @@ from collections import Counter
 from quality.text import fold, plain
 
 LONGEST_NGRAM = 6
-_AT_LETTERS, _LEAST, _A_DOUBLING, _MOST = 50, 0.40, 0.04, 0.48
+_AT_LETTERS, _LEAST, _A_DOUBLING, _MOST = 50, 0.42, 0.03, 0.48
 """Texts that have nothing to do with each other overlap the more the longer they are: French ones of one, two and four
 sentences by 0.18, 0.24 and 0.31 (medians; docs/log.md); good translations of one sentence by 0.25 to 0.58.
 """

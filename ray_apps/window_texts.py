@@ -32,6 +32,8 @@ MOST_TERMS = 20
 RECORDED_CHARS = 500
 """Of every attempt's text in the part: a loop may have thousands."""
 _MEANING = ThreadPoolExecutor(1, thread_name_prefix="meaning")
+CHANCE_A_TRY = 0.1
+"""Overlap that an answer needs beyond the one that was contradicted before it."""
 DOUBTFUL_SOURCE = "doubtful_source"
 """Reason of a translation whose transcript never passed: there is nothing sound to hold it against."""
 
@@ -183,6 +185,7 @@ class _Translation:
         self._direct: list[str] = []
         """What the ways other than the cascade gave, and nothing else spoke against."""
         self._cascade: list[TaskResult] | None = None
+        self._contradictions = 0
 
     async def judge(self, step: Step | None, answer: TaskResult) -> Judgement:
         judgement = await self._judged(answer)
@@ -259,8 +262,11 @@ class _Translation:
             return False
         others = self._direct if step == "cascade" else [other.text for other in await self._cascaded()]
         judged = [text for text in others if letters(text) >= gate.agreement_letters]
-        least = least_agreement(letters(answer.text))
-        return bool(judged) and max(agreement(answer.text, text, self._target) for text in judged) < least
+        # Each further try may agree by chance: it has to agree better than the one before.
+        least = least_agreement(letters(answer.text)) + CHANCE_A_TRY * self._contradictions
+        found = bool(judged) and max(agreement(answer.text, text, self._target) for text in judged) < least
+        self._contradictions += found
+        return found
 
 
 async def _similarity(source: str, text: str) -> float | None:

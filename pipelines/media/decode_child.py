@@ -19,9 +19,9 @@ import os
 import resource
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
-from typing import Any
+from typing import Any, BinaryIO
 
 import av
 import numpy as np
@@ -167,20 +167,28 @@ def main() -> None:
     request = json.loads(sys.stdin.readline())
     limits = Limits(**request["limits"])
     confine(limits)
-    answer: dict[str, Any]
+    if request["do"] == "probe":
+        answer(lambda: probe(request, limits))
+    else:
+        answer(lambda: _write(output, decode(request, limits)))
+
+
+def _write(output: BinaryIO, pieces: Iterator[bytes]) -> None:
+    for piece in pieces:
+        output.write(piece)
+    output.flush()
+
+
+def answer(work: Callable[[], dict[str, Any] | None]) -> None:
+    """Do the work; the last line on stderr is its answer, or why there is none."""
+    told: dict[str, Any]
     try:
-        if request["do"] == "probe":
-            answer = {"answer": probe(request, limits)}
-        else:
-            for piece in decode(request, limits):
-                output.write(piece)
-            output.flush()
-            answer = {"answer": {}}
+        told = {"answer": work() or {}}
     except Refusal as refusal:
-        answer = {"kind": refusal.kind, "detail": refusal.detail, "permanent": refusal.permanent}
+        told = {"kind": refusal.kind, "detail": refusal.detail, "permanent": refusal.permanent}
     except MemoryError:
-        answer = {"kind": "limit", "detail": "takes more memory than allowed", "permanent": True}
-    sys.stderr.write("\n" + json.dumps(answer) + "\n")
+        told = {"kind": "limit", "detail": "takes more memory than allowed", "permanent": True}
+    sys.stderr.write("\n" + json.dumps(told) + "\n")
     sys.stderr.flush()
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import av
 from av.audio.stream import AudioStream
 from av.packet import Packet
-from av.stream import Discard
+from av.stream import Discard, Stream
 
 from pipelines.media.media_source import Source
 
@@ -72,12 +72,12 @@ def _seek(source: Source, stream: AudioStream, start_s: float) -> bool:
     return True
 
 
-def _demux(source: Source, stream: AudioStream) -> Iterator[Packet[AudioStream]]:
-    """Packets up to the end of what is there; damaged stretches are passed over."""
+def demuxed(source: Source, *streams: Stream) -> Iterator[Packet]:
+    """Packets of these streams (none named: all) up to the end of what is there; damaged stretches are passed over."""
     errors = 0
     while errors < _MOST_ERRORS:
         try:
-            for packet in source.container.demux(stream):
+            for packet in source.container.demux(*streams):
                 if packet.size:
                     errors = 0
                     yield packet
@@ -96,7 +96,7 @@ def _timed(source: Source, stream: AudioStream) -> Iterator[TimedPacket]:
     jump = round(_JUMP_S / base)
     shift = 0  # added after the clock restarted
     expected: int | None = None
-    for packet in _demux(source, stream):
+    for packet in demuxed(source, stream):
         stamp = packet.pts if packet.pts is not None else packet.dts
         if stamp is None:
             time = expected or 0

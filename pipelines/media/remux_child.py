@@ -27,12 +27,12 @@ from av.container import InputContainer, OutputContainer
 from av.packet import Packet
 from av.stream import Disposition, Stream
 
-from pipelines.media.decode_child import confine
+from pipelines.media.decode_child import answer, confine
+from pipelines.media.media_packets import demuxed
 from pipelines.media.media_source import Limits, Refusal, Source, open_source
 
-_MILLISECOND = Fraction(1, 1000)
-_MOST_ERRORS = 100
 _UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM}
+_MILLISECOND = Fraction(1, 1000)
 _READER = {"mov_text": "srt", "subrip": "srt", "webvtt": "srt", "ass": "ass"}
 """What a track's file is read as, by the codec that the container wants."""
 _MOV_TEXT_HEADER = b"""[Script Info]
@@ -129,7 +129,7 @@ def _packet(read: Packet, codec: str, stream: Stream) -> Packet:
 def _copied(source: Source, streams: dict[int, Stream]) -> Iterator[Packet]:
     """The medium's packets on a clock that begins with the medium, as players have it, each stream's going forward."""
     last: dict[int, int] = {}
-    for packet in _demuxed(source):
+    for packet in demuxed(source):
         index = packet.stream.index
         if index not in streams or packet.time_base is None:
             continue
@@ -142,22 +142,6 @@ def _copied(source: Source, streams: dict[int, Stream]) -> Iterator[Packet]:
         last[index] = dts
         packet.dts, packet.pts, packet.stream = dts, pts, streams[index]
         yield packet
-
-
-def _demuxed(source: Source) -> Iterator[Packet]:
-    """Up to the end of what is there; damaged stretches are passed over."""
-    errors = 0
-    while errors < _MOST_ERRORS:
-        try:
-            for packet in source.container.demux():
-                if packet.size:
-                    errors = 0
-                    yield packet
-            source.reader.check()
-            return
-        except (av.FFmpegError, OSError):
-            source.reader.check()
-            errors += 1
 
 
 def _in_order(copied: Iterator[Packet], tracks: Sequence[_Track]) -> Iterator[Packet]:
@@ -179,15 +163,7 @@ def main() -> None:
     request = json.loads(sys.stdin.readline())
     limits = Limits(**request["limits"])
     confine(limits)
-    answer: dict[str, Any] = {"answer": {}}
-    try:
-        remux(request, limits)
-    except Refusal as refusal:
-        answer = {"kind": refusal.kind, "detail": refusal.detail, "permanent": refusal.permanent}
-    except MemoryError:
-        answer = {"kind": "limit", "detail": "takes more memory than allowed", "permanent": True}
-    sys.stderr.write("\n" + json.dumps(answer) + "\n")
-    sys.stderr.flush()
+    answer(lambda: remux(request, limits))
 
 
 if __name__ == "__main__":
