@@ -13,6 +13,15 @@ const ABOUT_THE_TEXT = {
   too_short: "Short beside what was said: something may be missing.",
   too_long: "Long beside what was said: something may be added.",
   no_speech: "Perhaps nobody speaks here.",
+  numbers: "A number may be another one.",
+  garbled: "Letters that this language does not write.",
+  unlike: "It may mean something else than what was said.",
+  meta: "The model may speak about its task instead of translating.",
+  credit_removed: "A credit that nobody said was taken away.",
+  glossary: "A term of the glossary is missing.",
+  contradicted: "Two ways to this translation say different things.",
+  unheard: "Some speech has no text here.",
+  doubtful_source: "What was said was not heard surely.",
 };
 const ABOUT_READING = {
   duration: "Its times make no sense.",
@@ -25,6 +34,7 @@ const ABOUT_READING = {
   overlap: "Begins before the cue before it ends.",
   gap: "Too close to the cue before it.",
   outside: "Lies outside of the film.",
+  line_break: "A line breaks between words that belong together.",
 };
 
 export function inWords(reason) {
