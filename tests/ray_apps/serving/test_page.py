@@ -225,7 +225,7 @@ def test_the_checks_are_told_in_words(page: Chrome, film: Path):
 @needs_chromium
 def test_every_reason_that_the_gate_and_the_rules_know_has_words(page: Chrome):
     documents = f"{Judgement.__doc__}{Violation.__doc__}"
-    known = set(re.findall(r"``([a-z_]+)``", documents)) - {"score", "reasons", "cue"}
+    known = set(re.findall(r"``([a-z_]+)``", documents)) - {"score", "reasons", "cue", "spoken"}
     assert {"wrong_language", "reading_speed", "overlap"} <= known
     script = "import('/page/reasons.js').then(({inWords}) => arguments[1](arguments[0].map(inWords)))"
     told = page.execute_async_script(script, sorted(known))
