@@ -127,9 +127,14 @@ def compare(names: Sequence[str], question: Question, feedback: Feedback) -> Com
     )
 
 
+def _wide(question: Question) -> torch.dtype:
+    """What the run's number format comes to on this machine."""
+    return resolve_formats(question.dtype, "auto", detect_device()).wide
+
+
 def _machine(question: Question) -> Machine:
     device = detect_device()
-    dtype = resolve_formats(question.dtype, "auto", device).wide
+    dtype = _wide(question)
     return Machine(
         device=torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or "cpu",
         cores=question.threads,
@@ -142,7 +147,7 @@ def _differences(measured: Sequence[Measured], question: Question) -> dict[str, 
     by_name = {contender.name: contender.tokens for contender in measured}
     if _BASE not in by_name:
         return {}
-    if resolve_formats(question.dtype, "auto", detect_device()).wide != torch.float32:
+    if _wide(question) != torch.float32:
         return {}  # engines that round differently write differently
     checkpoint = open_checkpoint(question.model)
     return {
@@ -178,7 +183,7 @@ def _limit(measured: Sequence[Measured], question: Question, machine: Machine) -
         prompts=suffixes,
         tokens=mean(written) if written else 0.0,
         batch=_USUAL_BATCH,
-        bytes_a_number=resolve_formats(question.dtype, "auto", detect_device()).wide.itemsize,
+        bytes_a_number=_wide(question).itemsize,
         flops_a_second=machine.flops_a_second,
         bytes_a_second=machine.bytes_a_second,
     )

@@ -128,9 +128,7 @@ def _batch(
 
 
 def _jobs(shape: VoxtralShape, count: int, tokens: int) -> deque[Job]:
-    # Two mel frames make one of the encoder's, and 160 samples a mel frame.
-    chunk = shape.encoder.frames * 2 * 160
-    noise = np.random.default_rng(0).normal(0, 0.05, chunk).astype(np.float32)
+    noise = np.random.default_rng(0).normal(0, 0.05, shape.encoder.samples).astype(np.float32)
     return deque(Job(noise, [Writing(_prompt(shape), FixedAnswer(tokens))]) for _ in range(count))
 
 

@@ -25,9 +25,6 @@ from b200_kernels.generation import Answer, draw
 from b200_kernels.ops.greedy_head.op import greedy_head
 from b200_kernels.ops.log_mel.op import log_mel
 
-_SAMPLES_A_FRAME = 320
-"""An encoder frame is two of the mel's, of 160 samples each."""
-
 
 @dataclass
 class Writing:
@@ -103,7 +100,7 @@ class Batch:
         """On a GPU: compile, and record steps of every size, before anybody waits."""
         if self._recorded is None:
             return
-        silence = np.zeros(self.voxtral.shape.encoder.frames * _SAMPLES_A_FRAME, dtype=np.float32)
+        silence = np.zeros(self.voxtral.shape.encoder.samples, dtype=np.float32)
         with torch.inference_mode():
             for windows in {1, self.encode_at_once}:
                 self._encode([silence] * windows)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from b200_kernels.checkpoints import CheckpointError
+from b200_kernels.mel import HOP
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,11 @@ class EncoderShape:
     def stack(self) -> int:
         """Neighbouring frames that make one audio token; transformers derives it from the widths, and so do we."""
         return self.hidden // self.width
+
+    @property
+    def samples(self) -> int:
+        """Of a chunk: a frame is two of the mel's."""
+        return self.frames * 2 * HOP
 
     @property
     def tokens(self) -> int:
