@@ -30,7 +30,7 @@ from pipelines.ledger.tables import write_summary, write_tables
 from pipelines.media.media_error import MediaError
 from pipelines.records import UNIDENTIFIED, Failure, Medium, Shard
 from pipelines.settings import MediaLimits
-from ray_apps.plan import CLUSTER_CPU, CLUSTER_GPU, JobPlan, plan_job, warn_of_pair
+from ray_apps.plan import CLUSTER_CPU, CLUSTER_GPU, JobPlan, actor_memory_gb, plan_job, warn_of_pair
 from ray_apps.ray_session import (
     bounded_actor_retries,
     cluster_address,
@@ -358,8 +358,9 @@ def cluster_resources(plan: JobPlan) -> ResourcePlan:
         memory_gb=share.memory_gb,
         min_actors=plan.settings.min_actors,
         max_actors=plan.settings.max_actors,
-        actor_memory_gb=plan.checkpoint.memory_gb(plan.recipe.dtype) + 1.0,
+        actor_memory_gb=actor_memory_gb(plan.checkpoint, plan.recipe.dtype),
         node_cpus=share.node_cpus,
+        feed_cores=share.feed_cores,
         shards=len(plan.missing),
     )
 
