@@ -15,6 +15,8 @@ from cluster.resources import plan
 
 MOST_ROWS = 256
 """Texts in flight on a GPU that is not in the table."""
+WINDOWS_A_SHARD = 20.0
+"""Full windows of 30 s in a shard of 600 s."""
 KV_SHARE = 0.85
 """Of the memory that the weights leave, for keys and values; the rest is for activations."""
 _LEAST_ROWS, _MOST_ROWS = 32, 512
@@ -81,9 +83,14 @@ def derive(machine: Machine, needs: ModelNeeds = VOXTRAL_MINI, *, actor_memory_g
     """
     model = _on_a_gpu(machine, needs) if machine.gpus else _on_a_cpu()
     feed = cores_to_feed(machine.gpu, needs, machine.slice) if machine.gpus else 0
-    whole = max(1, int(machine.cores))
+    windows = next(int(setting.value) for setting in model if setting.name == "batch_size")
     shares = plan(
-        whole, machine.gpus, machine.memory_bytes / 2**30, actor_memory_gb=actor_memory_gb, feed_cores=feed or None
+        max(1, int(machine.cores)),
+        machine.gpus,
+        machine.memory_bytes / 2**30,
+        actor_memory_gb=actor_memory_gb,
+        feed_cores=feed or None,
+        gpu_shards=shards_to_fill(windows),
     )
     what = "GPU" if machine.gpus else "core, as far as memory goes"
     settings = (
@@ -93,6 +100,7 @@ def derive(machine: Machine, needs: ModelNeeds = VOXTRAL_MINI, *, actor_memory_g
         Setting("actors", shares.max_actors, f"one a {what}"),
         Setting("actor_cpus", shares.actor_cpus, "so that actors, listening and light tasks fit side by side"),
         Setting("actor_gpus", shares.actor_gpus, "a model fits one GPU" if machine.gpus else "there is none"),
+        Setting("actor_shards", shares.actor_shards, _shards_reason(machine, windows)),
         Setting("listen_tasks", shares.listen_tasks, "decode and VAD at a time, in the cores that actors leave"),
         Setting("listen_cpus", shares.listen_cpus, "logical CPUs of each"),
         Setting("torch_threads", shares.torch_threads, "threads of an actor"),
@@ -128,6 +136,13 @@ def rows_in_flight(free_bytes: int, sequence_bytes: int, chip: Chip | None) -> i
     return max(0, min(most_rows(chip), int(free_bytes * KV_SHARE) // sequence_bytes))
 
 
+def shards_to_fill(windows: int = MOST_ROWS // VOXTRAL_MINI.texts, windows_a_shard: float = WINDOWS_A_SHARD) -> int:
+    """Shards that together have so many windows: an actor asks for all windows of a shard at once, and 20 of them
+    would leave most of a GPU's batch empty: 128 windows want ceil(128 / 20) = 7 shards.
+    """
+    return max(1, math.ceil(windows / windows_a_shard))
+
+
 def audio_rate(chip: Chip, needs: ModelNeeds, rows: int, share: float = 1.0) -> float:
     """Seconds of unbroken speech a second, by ``share`` of a chip (of its processors and its bandwidth) at its peaks.
 
@@ -153,6 +168,17 @@ def cores_to_feed(gpu: str | None, needs: ModelNeeds = VOXTRAL_MINI, share: floa
     return math.ceil(audio_rate(chip, needs, most_rows(chip), share) * SHARE_OF_LIMIT / LISTEN_RATE)
 
 
+def media_rate(machine: Machine, needs: ModelNeeds) -> float:
+    """Seconds of media a second, all of it speech, that a machine with a GPU of the table may reach: the lesser of its
+    GPUs at SHARE_OF_LIMIT of their limit and of the cores that listen. Raises ValueError for another machine.
+    """
+    if machine.chip is None:
+        raise ValueError(f"nothing is known of {machine.gpu}")
+    rows = rows_in_flight(machine.gpu_bytes - needs.weights_bytes, needs.sequence_bytes, machine.chip)
+    speech = machine.gpus * SHARE_OF_LIMIT * audio_rate(machine.chip, needs, rows, machine.slice)
+    return min(speech, max(0.5, machine.cores - machine.gpus) * LISTEN_RATE)
+
+
 def _on_a_gpu(machine: Machine, needs: ModelNeeds) -> tuple[Setting, ...]:
     free = machine.gpu_bytes - needs.weights_bytes
     rows = rows_in_flight(free, needs.sequence_bytes, machine.chip)
@@ -176,6 +202,12 @@ def _on_a_cpu() -> tuple[Setting, ...]:
         Setting("rows", 0, "an engine on a CPU takes what its lanes hold"),
         Setting("kv_pages", 0, "as its lanes need"),
     )
+
+
+def _shards_reason(machine: Machine, windows: int) -> str:
+    if not machine.gpus:
+        return "shards that an actor works on at a time: a core is busy with one"
+    return f"shards that an actor works on at a time: {windows} windows, {WINDOWS_A_SHARD:g} a shard"
 
 
 def _chip_words(machine: Machine) -> str:

@@ -45,9 +45,10 @@ def get_optimal_config() -> dict[str, Any]:
     ``device``: as in :func:`detect_hardware`. ``dtype``: ``bfloat16`` on a GPU from Ampere on, ``float16`` on
     an older one, ``float32`` on a CPU. ``batch_size``: windows that one model takes at once, 128 on a B200; 1 on a CPU.
     ``rows``: texts in flight on a GPU, two a window; ``kv_pages``: pages of keys and values for them; both 0 on a CPU,
-    where the engine's lanes go by cores. ``actors``, ``actor_cpus``, ``actor_gpus``, ``listen_tasks``, ``listen_cpus``,
-    ``torch_threads``: see :class:`cluster.resources.ResourcePlan`. ``cores_to_feed_gpu``: CPU cores that must listen
-    for each GPU, whether they are there or not; 0 without a GPU. The arithmetic is in :mod:`cluster.derived`.
+    where the engine's lanes go by cores. ``actors``, ``actor_cpus``, ``actor_gpus``, ``actor_shards``,
+    ``listen_tasks``, ``listen_cpus``, ``torch_threads``: see :class:`cluster.resources.ResourcePlan`.
+    ``cores_to_feed_gpu``: CPU cores that must listen for each GPU, whether they are there or not; 0 without a GPU. The
+    arithmetic is in :mod:`cluster.derived`.
     """
     return {name: setting.value for name, setting in derive(detect_machine()).settings.items()}
 

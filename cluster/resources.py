@@ -36,9 +36,9 @@ class ResourcePlan:
     """What each stage asks for. ``*_cpus`` are logical CPUs of one actor or one task.
 
     ``min_actors`` always fit beside one listen and two light tasks, so the job can start; ``max_actors``
-    exceeds what fits only where the caller asked for more (a cluster that grows). ``listen_tasks`` is the
-    most to run at once. ``torch_threads`` is what an actor gives to torch. ``notes`` tell a person
-    where a wish could not be met.
+    exceeds what fits only where the caller asked for more (a cluster that grows). ``actor_shards`` are those
+    that one actor works on at a time. ``listen_tasks`` is the most to run at once. ``torch_threads`` is what an actor
+    gives to torch. ``notes`` tell a person where a wish could not be met.
     """
 
     actor_cpus: float
@@ -49,6 +49,7 @@ class ResourcePlan:
     max_actors: int
     listen_tasks: int
     torch_threads: int
+    actor_shards: int = 1
     notes: tuple[str, ...] = ()
 
 
@@ -63,6 +64,7 @@ def plan(
     node_cpus: float | None = None,
     shards: int | None = None,
     feed_cores: int | None = None,
+    gpu_shards: int = 1,
 ) -> ResourcePlan:
     """Share a cluster.
 
@@ -74,6 +76,8 @@ def plan(
         shards: how much work there is: more actors than shards would only be started in vain.
         feed_cores: cores that must listen for each GPU (:func:`cluster.derived.cores_to_feed`); with fewer a note says
             so.
+        gpu_shards: shards that fill a GPU's batch together (:func:`cluster.derived.shards_to_fill`). A core is busy
+            with one.
 
     Raises:
         ValueError: no CPU, a wish below 1, or a minimum above the maximum.
@@ -83,7 +87,7 @@ def plan(
     wanted = min(fit, max(1, shards)) if shards is not None else fit
     most = max_actors or max(wanted, min_actors or 1)
     if gpus:
-        return _with_gpus(cpus, gpus, memory_gb, min_actors, most, feed_cores or 0)
+        return _with_gpus(cpus, gpus, memory_gb, min_actors, most, feed_cores or 0, gpu_shards)
     return _without_gpus(cpus, memory_gb, min_actors, most, fit, node_cpus or cpus)
 
 
@@ -98,7 +102,7 @@ def _check(cpus: float, gpus: int, min_actors: int | None, max_actors: int | Non
 
 
 def _with_gpus(
-    cpus: float, gpus: int, memory_gb: float, min_actors: int | None, most: int, feed_cores: int
+    cpus: float, gpus: int, memory_gb: float, min_actors: int | None, most: int, feed_cores: int, gpu_shards: int
 ) -> ResourcePlan:
     share = cpus / gpus
     actor_cpus = 1.0 if share >= 2 else _down(share / 2)
@@ -120,6 +124,7 @@ def _with_gpus(
         max_actors=most,
         listen_tasks=_listen_tasks(left / (listen_cpus + 2 * _light(share / 2)), memory_gb),
         torch_threads=max(1, int(actor_cpus)),
+        actor_shards=gpu_shards,
         notes=notes,
     )
 

@@ -8,7 +8,7 @@ from b200_kernels.benchmark.limits import limit
 from b200_kernels.compiled.needs import needs_of
 from b200_kernels.compiled.shape import MINI_3B, SMALL_24B
 from cluster.chips import CHIPS, chip_named
-from cluster.derived import Machine, audio_rate, cores_to_feed, derive, most_rows, rows_in_flight
+from cluster.derived import Machine, audio_rate, cores_to_feed, derive, media_rate, most_rows, rows_in_flight
 from cluster.model_needs import VOXTRAL_MINI
 
 B200 = Machine(24, 256 * 2**30, "NVIDIA B200", 1, int(179.1 * 2**30), 148, (10, 0))
@@ -59,6 +59,21 @@ def test_more_rows_never_make_a_chip_slower_and_a_slice_never_faster(chip):
 def test_a_b200_has_room_for_all_its_rows():
     assert (value(B200, "rows"), value(B200, "batch_size"), value(B200, "kv_pages")) == (256, 128, 256 * 40 + 1)
     assert derive(B200).notes == ()
+
+
+def test_enough_shards_to_fill_the_batch():
+    assert value(B200, "actor_shards") == 7
+    assert value(Machine(8, 2**35), "actor_shards") == 1
+    assert value(H100_SLICE, "actor_shards") * 20 >= value(H100_SLICE, "batch_size")
+
+
+def test_a_machine_is_as_fast_as_its_gpus_or_as_the_cores_that_listen():
+    assert media_rate(B200, VOXTRAL_MINI) == pytest.approx(0.75 * 6389, abs=1)
+    assert media_rate(replace(B200, cores=11), VOXTRAL_MINI) == 10 * 260
+    eight = replace(B200, gpus=8, cores=192)
+    assert media_rate(eight, VOXTRAL_MINI) == pytest.approx(8 * 0.75 * 6389, abs=4)
+    with pytest.raises(ValueError, match="nothing is known"):
+        media_rate(Machine(2, 2**34), VOXTRAL_MINI)
 
 
 def test_a_large_model_leaves_less_room_than_a_small_one():
