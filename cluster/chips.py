@@ -7,6 +7,7 @@ program gets is less, and is measured by :mod:`b200_kernels.machine_rates`. It k
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -25,7 +26,7 @@ class Chip:
     name: str
     memory_gb: float
     bandwidth_gb_s: float
-    tflops: dict[Format, float]
+    tflops: Mapping[Format, float]
     processors: int
     source: str
 
