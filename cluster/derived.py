@@ -19,7 +19,6 @@ WINDOWS_A_SHARD = 20.0
 """Full windows of 30 s in a shard of 600 s."""
 KV_SHARE = 0.85
 """Of the memory that the weights leave, for keys and values; the rest is for activations."""
-_LEAST_ROWS, _MOST_ROWS = 32, 512
 LISTEN_RATE = 260.0
 """Seconds of sound that one core decodes and searches for speech in a second: the slowest format of ``make stages``
 (docs/log.md, 2026-11-22, a Xeon with AMX): opus 296, VAD 2230 and windows 71200 make
@@ -106,7 +105,7 @@ def derive(machine: Machine, needs: ModelNeeds = VOXTRAL_MINI, *, actor_memory_g
         Setting("torch_threads", shares.torch_threads, "threads of an actor"),
         Setting("cores_to_feed_gpu", feed, _feed_reason(machine, needs)),
     )
-    return Derived({setting.name: setting for setting in settings}, shares.notes)
+    return Derived({setting.name: setting for setting in settings}, (*_too_small(machine, needs), *shares.notes))
 
 
 def number_format(capability: tuple[int, int] | None) -> str:
@@ -128,7 +127,7 @@ def most_rows(chip: Chip | None) -> int:
     if chip is None:
         return MOST_ROWS
     ridge = chip.tflops["bfloat16"] * 1e12 * 2 / (2 * chip.bandwidth_gb_s * 1e9)
-    return int(min(_MOST_ROWS, max(_LEAST_ROWS, 2 ** round(math.log2(ridge)))))
+    return int(2 ** round(math.log2(ridge)))
 
 
 def rows_in_flight(free_bytes: int, sequence_bytes: int, chip: Chip | None) -> int:
@@ -190,9 +189,23 @@ def _on_a_gpu(machine: Machine, needs: ModelNeeds) -> tuple[Setting, ...]:
     else:
         why = f"texts in flight: beyond, a step costs as much more as it gives on {_chip_words(machine)}"
     return (
-        Setting("batch_size", rows // needs.texts, f"windows at once: {rows} texts in flight, {needs.texts} a window"),
+        Setting(
+            "batch_size",
+            max(1, rows // needs.texts),
+            f"windows at once: {rows} texts in flight, {needs.texts} a window",
+        ),
         Setting("rows", rows, why),
         Setting("kv_pages", rows * needs.sequence_pages + 1, f"{needs.sequence_pages} a text, and one for padding"),
+    )
+
+
+def _too_small(machine: Machine, needs: ModelNeeds) -> tuple[str, ...]:
+    free = machine.gpu_bytes - needs.weights_bytes
+    if not machine.gpus or rows_in_flight(free, needs.sequence_bytes, machine.chip) >= needs.texts:
+        return ()
+    return (
+        f"{machine.gpu} has {machine.gpu_bytes / 1e9:.0f} GB, the model's weights take {needs.weights_bytes / 1e9:.1f} "
+        "in bf16: take a larger GPU or slice, or a smaller model",
     )
 
 
@@ -214,7 +227,7 @@ def _chip_words(machine: Machine) -> str:
     chip = machine.chip
     if chip is None:
         return f"{machine.gpu}, which is not in the table: a guess"
-    part = f"{machine.slice:.0%} of a {chip.name}" if machine.slice < 1 else f"a {chip.name}"
+    part = f"{machine.slice:.0%} of one {chip.name}" if machine.slice < 1 else f"one {chip.name}"
     return f"{part} ({chip.tflops['bfloat16']:g} TFLOP/s, {chip.bandwidth_gb_s / 1000:g} TB/s)"
 
 

@@ -81,12 +81,13 @@ def test_a_large_model_leaves_less_room_than_a_small_one():
     assert value(h100, "rows", needs_of(SMALL_24B)) < value(h100, "rows") == 256
     too_small = replace(h100, gpu_bytes=40 * 2**30)
     assert value(too_small, "rows", needs_of(SMALL_24B)) == 0
+    assert any("43 GB, the model's weights take 48.5" in note for note in derive(too_small, needs_of(SMALL_24B)).notes)
 
 
 def test_a_slice_is_fed_by_fewer_cores_and_says_that_it_is_one():
     whole = replace(H100_SLICE, gpu="NVIDIA H100 80GB HBM3", gpu_processors=132)
     assert value(H100_SLICE, "cores_to_feed_gpu") < value(whole, "cores_to_feed_gpu")
-    assert "24% of a H100" in derive(H100_SLICE).settings["cores_to_feed_gpu"].reason
+    assert "24% of one H100" in derive(H100_SLICE).settings["cores_to_feed_gpu"].reason
 
 
 def test_too_few_cores_are_told():
