@@ -12,7 +12,7 @@ DEMO := demo_output
 WORK := .work
 TORCH := $(shell grep '^torch==' constraints.txt)
 
-.PHONY: demo test triton-test lint embedded embedded-eval alignment archive stages overhead media-set kill-test cue-rules cue-timing sabotage quality-bench schemathesis clean help
+.PHONY: demo test triton-test lint embedded embedded-eval alignment archive stages overhead media-set kill-test cue-rules cue-timing sabotage quality-bench schemathesis load-test clean help
 
 help:  ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/'
@@ -90,6 +90,10 @@ cue-rules: $(READY)  ## 10,000 random window texts: every cue meets its profile 
 schemathesis: $(READY)  ## 2,000 random requests against the service: no 500, every 503 says when to come again
 	mkdir -p $(WORK)
 	$(BIN)/python -m tests.proofs.fuzz_service --json $(WORK)/schemathesis.json
+
+load-test: $(READY)  ## the service with 32 users and with four times too many, beside the same work without it and vLLM's server
+	mkdir -p $(WORK)
+	$(BIN)/python -m ray_apps.benchmarks.load.run --json $(WORK)/load-test.json
 
 cue-timing: $(READY)  ## how far off cues start, on speech of which the truth is known
 	mkdir -p $(WORK)

@@ -85,7 +85,7 @@ class Client(HttpUser):
 
     @task
     def ask(self) -> None:
-        run: Run = self.environment.run  # type: ignore[attr-defined]
+        run: Run = self.environment.run
         ask = run.next()
         while ask is not None and self._refused(run, ask):
             gevent.sleep(run.patience_s)
@@ -108,7 +108,7 @@ class Client(HttpUser):
                 "began": began,
                 "ended": ended,
                 "retry_after": response.headers.get("Retry-After") if response.status_code else None,
-                **_said(response.text or ""),
+                **(_said(response.text or "") if response.status_code else {"code": "no answer"}),
             }
         run.write(answer)
         return answer["status"] in REFUSED

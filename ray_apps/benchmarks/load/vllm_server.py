@@ -74,8 +74,10 @@ def _environment() -> Mapping[str, str]:
 def _wait(server: subprocess.Popen[bytes], url: str, log: Path) -> None:
     until = time.monotonic() + _STARTS_WITHIN_S
     while time.monotonic() < until and server.poll() is None:
-        with contextlib.suppress(urllib.error.URLError, ConnectionError, TimeoutError):
-            with urllib.request.urlopen(f"{url}/health", timeout=2):
-                return
+        with (
+            contextlib.suppress(urllib.error.URLError, ConnectionError, TimeoutError),
+            urllib.request.urlopen(f"{url}/health", timeout=2),
+        ):
+            return
         time.sleep(0.2)
     raise RuntimeError(f"vLLM's server did not start; its words are in {log}")
