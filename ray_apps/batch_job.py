@@ -352,6 +352,7 @@ def cluster_resources(plan: JobPlan) -> ResourcePlan:
     share = cluster_share(plan.settings.nodes)
     if share.cpus <= 0:
         raise ConnectionError(f"no node of the cluster has the labels {plan.settings.nodes}")
+    share = share.part(plan.settings.share)
     return plan_resources(
         cpus=share.cpus,
         gpus=share.gpus,

@@ -12,7 +12,7 @@ import threading
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 # Ray reads these when it starts, so they stand before its import. Usage reports are off unless the user turns
@@ -100,6 +100,11 @@ class Share:
     memory_gb: float
     node_cpus: float | None
 
+    def part(self, share: float) -> Share:
+        """A share of it, above 0 and at most 1; of GPUs, where there are any, one at least."""
+        gpus = max(1, int(self.gpus * share)) if self.gpus else 0
+        return replace(self, cpus=self.cpus * share, gpus=gpus, memory_gb=self.memory_gb * share)
+
 
 def cluster_share(labels: Mapping[str, str]) -> Share:
     """What the cluster that Ray is joined to has, on nodes that :func:`is_meant`."""
@@ -111,6 +116,12 @@ def cluster_share(labels: Mapping[str, str]) -> Share:
         memory_gb=sum(has.get("memory", 0.0) for has in resources) / 2**30,
         node_cpus=min((has["CPU"] for has in resources if has.get("CPU", 0.0) >= 1), default=None),
     )
+
+
+def share_nodes(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
+    """Whether some node of the cluster that Ray is joined to meets both selectors."""
+    nodes = [node.get("Labels") or {} for node in ray.nodes() if node["Alive"]]
+    return any(is_meant(labels, one) and is_meant(labels, other) for labels in nodes)
 
 
 def is_meant(has: Mapping[str, str], labels: Mapping[str, str]) -> bool:

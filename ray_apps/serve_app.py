@@ -9,6 +9,7 @@ One file for a laptop and for a GPU node: the builder shares out what the cluste
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,12 @@ from b200_kernels.engines import check_installed
 from cluster.resources import ResourcePlan
 from cluster.resources import plan as plan_resources
 from ray_apps.plan import CLUSTER_CPU, CLUSTER_GPU, Accelerator, resolve, this_machine
-from ray_apps.ray_session import cluster_share
+from ray_apps.ray_session import Share, cluster_share, share_nodes
 from ray_apps.serving.app import Served, make_app
 from ray_apps.serving.autoscaling import WaitingAudio
+from ray_apps.serving.jobs.driver import Drivers
+from ray_apps.serving.jobs.folder import JobFolder
+from ray_apps.serving.jobs.keeper import Keeper
 from ray_apps.serving.settings import ServeSettings
 from ray_apps.serving.uploads import sweep
 from ray_apps.serving.workers import MediaPreparation, Replicas, Translator
@@ -48,12 +52,21 @@ class Ingress:
     """The HTTP side of the service."""
 
     def __init__(
-        self, settings: ServeSettings, served: Served, media: DeploymentHandle, translator: DeploymentHandle
+        self,
+        settings: ServeSettings,
+        served: Served,
+        model: str,
+        media: DeploymentHandle,
+        translator: DeploymentHandle,
     ) -> None:
+        """``model`` is what the translators open, and what jobs are done with."""
         self.settings, self.served, self.workers = settings, served, Replicas(media, translator)
         self.spool = Path(settings.spool or tempfile.gettempdir())
         self.spool.mkdir(parents=True, exist_ok=True)
         sweep(self.spool, 2 * settings.door.deadline_s)
+        if settings.jobs.folder:
+            drivers = Drivers(settings.jobs.folder, settings, model)
+            Keeper(JobFolder(settings.jobs.folder), settings.jobs, drivers).start()
 
     def __serve_build_asgi_app__(self) -> FastAPI:
         return make_app(self.settings, self.served, self.workers, self.spool)
@@ -92,6 +105,8 @@ def _resources(settings: ServeSettings, checkpoint: Checkpoint, recipe: Recipe) 
     share = cluster_share(settings.nodes)
     if share.cpus <= 0:
         raise ConnectionError(f"no node of the cluster has the labels {settings.nodes}")
+    if settings.jobs.folder and share_nodes(settings.jobs.nodes, settings.nodes):
+        share = _beside_jobs(share, settings.jobs.share)
     return plan_resources(
         cpus=share.cpus,
         gpus=share.gpus,
@@ -101,6 +116,22 @@ def _resources(settings: ServeSettings, checkpoint: Checkpoint, recipe: Recipe) 
         actor_memory_gb=checkpoint.memory_gb(recipe.dtype) + 1.0,
         node_cpus=share.node_cpus,
     )
+
+
+class NoRoomForJobs(ValueError):
+    """The service's nodes have nothing that could be left to jobs."""
+
+
+def _beside_jobs(share: Share, of_jobs: float) -> Share:
+    """What the service may use of nodes where jobs work too."""
+    left = share.part(1 - of_jobs)
+    gpus = share.gpus - share.part(of_jobs).gpus
+    if share.gpus and not gpus:
+        raise NoRoomForJobs(
+            "jobs and the service cannot share one GPU: give `jobs: {nodes: ...}` nodes of their own, or leave out "
+            "`jobs: {folder: ...}`"
+        )
+    return replace(left, gpus=gpus)
 
 
 def _media(settings: ServeSettings, recipe: Recipe, resources: ResourcePlan) -> serve.Application:
@@ -170,7 +201,7 @@ def _ingress(
         backpressure_config=BackpressureConfig(status_code=503, retry_after_s=door.retry_after_s),
         graceful_shutdown_timeout_s=door.deadline_s,
         ray_actor_options={"num_cpus": resources.light_cpus, **_placed(settings)},
-    )(serve.ingress()(Ingress)).bind(settings, served, media, translator)
+    )(serve.ingress()(Ingress)).bind(settings, served, checkpoint.name, media, translator)
 
 
 def _in_flight(resources: ResourcePlan) -> int:

@@ -1,7 +1,7 @@
 """HTTP that keeps to :class:`UrlRules`: checked again at every request and at every connection, and no redirect.
 
-A name is looked up when it is connected to, and may lead elsewhere than a moment before (DNS rebinding): so the address is
-looked at where the socket is made, whoever asked for the connection. It does not know what is fetched.
+A name is looked up when it is connected to, and may lead elsewhere than a moment before (DNS rebinding): so the address
+is looked at where the socket is made, whoever asked for the connection. It does not know what is fetched.
 """
 
 from __future__ import annotations

@@ -2,8 +2,9 @@
 
 A rule is the beginning of a URL: ``https://media.example/``, ``http://10.0.0.7:8080/films/``, ``s3://archive/films/``.
 A URL is fetched only if a rule is its beginning, and a connection is made only to a public address or to one of the
-networks that are listed: a name that leads to this machine or into its network leads nowhere. It knows URLs and addresses;
-:mod:`pipelines.archive.guarded_http` holds connections to it. No pydantic: the decoding child has to start fast.
+networks that are listed: a name that leads to this machine or into its network leads nowhere. It knows URLs and
+addresses; :mod:`pipelines.archive.guarded_http` holds connections to it. No pydantic: the decoding child has to start
+fast.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 WEB = {"http": 80, "https": 443}
 """Schemes whose host is looked up and connected to, with their ports."""
 BUCKETS = frozenset({"s3", "gs", "abfs"})
-"""Schemes whose host is a bucket; where that lies, and with which credentials it is read, the machine's operator says."""
+"""Schemes whose host is a bucket; where that lies, and with which credentials it is read, is the operator's affair."""
 LONGEST = 4096
 _UNSAFE = re.compile(r"[\x00-\x20\x7f-\x9f\\\u2028\u2029]|[\ud800-\udfff]")
 
@@ -30,7 +31,7 @@ class UrlRefused(PermissionError):
 
 @dataclass(frozen=True)
 class UrlRules:
-    """``prefixes`` are beginnings of URLs, ``networks`` (CIDR) are those beyond the public ones that may be connected to.
+    """``prefixes`` are beginnings of URLs, ``networks`` (CIDR) may be connected to beyond the public ones.
 
     Raises ValueError for what is neither.
     """
@@ -84,7 +85,9 @@ def _rule(prefix: str) -> SplitResult:
     try:
         rule = _taken_apart(prefix)
     except UrlRefused as error:
-        raise ValueError(f"{prefix!r} is no beginning of a URL such as https://media.example/films/: {error}") from error
+        raise ValueError(
+            f"{prefix!r} is no beginning of a URL such as https://media.example/films/: {error}"
+        ) from error
     if rule.query:
         raise ValueError(f"{prefix!r} has a query: a rule ends with a host or a folder")
     return rule

@@ -6,7 +6,9 @@ import pytest
 
 from pipelines.archive.url_rules import UrlRefused, UrlRules
 
-RULES = UrlRules(("https://media.example/films", "http://archive.example:8080/", "s3://bucket/talks/"), ("10.1.0.0/16",))
+RULES = UrlRules(
+    ("https://media.example/films", "http://archive.example:8080/", "s3://bucket/talks/"), ("10.1.0.0/16",)
+)
 
 
 @pytest.mark.parametrize(
@@ -86,7 +88,7 @@ def test_this_machine_and_its_networks_may_not(address):
 
 @pytest.mark.parametrize("prefix", ["media.example", "file:///srv", "https://", "https://a.example/?x", "*", "/srv"])
 def test_a_rule_that_is_none_is_told(prefix):
-    with pytest.raises(ValueError, match="no beginning|has a query"):
+    with pytest.raises(ValueError, match=r"no beginning|has a query"):
         UrlRules((prefix,))
 
 
