@@ -4,49 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
-from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 
 from ray_apps.serving import app
-from ray_apps.serving.app import Served, make_app
 from ray_apps.serving.keys import add_key
-from ray_apps.serving.settings import ServeSettings
 from ray_apps.serving.workers import Unavailable
-from tests.ray_apps.serving.fake_workers import CAPABILITIES, FakeWorkers
+from tests.ray_apps.serving.asgi_service import MEDIUM, TRANSCRIBE, TRANSLATE, Service
+from tests.ray_apps.serving.fake_workers import FakeWorkers
 
-TRANSLATE, TRANSCRIBE = "/v1/audio/translations", "/v1/audio/transcriptions"
 STREAM = b'--b\r\nContent-Disposition: form-data; name="stream"\r\n\r\ntrue\r\n'
-MEDIUM = {"file": ("../../etc/passwd", b"some bytes of sound")}
-
-
-class Service:
-    """An application and its spool folder."""
-
-    def __init__(self, spool: Path, workers: FakeWorkers | None = None, **settings: Any) -> None:
-        self.workers = workers or FakeWorkers()
-        self.spool = spool
-        self.app = make_app(ServeSettings(**settings), Served("small", CAPABILITIES, 4), self.workers, spool)
-
-    def client(self) -> httpx2.AsyncClient:
-        transport = httpx2.ASGITransport(app=self.app, raise_app_exceptions=False)
-        return httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000")
-
-    def post(self, path: str = TRANSLATE, files: Any = MEDIUM, **more: Any) -> httpx2.Response:
-        async def ask() -> httpx2.Response:
-            async with self.client() as client:
-                return await client.post(path, files=files, **more)
-
-        return asyncio.run(ask())
-
-    def get(self, path: str, **more: Any) -> httpx2.Response:
-        async def ask() -> httpx2.Response:
-            async with self.client() as client:
-                return await client.get(path, **more)
-
-        return asyncio.run(ask())
 
 
 def events(answer: httpx2.Response) -> list[dict[str, Any]]:

@@ -1,0 +1,160 @@
+"""Jobs are begun in their order, begun again where a driver died, and ended; whoever keeps them knows it all anew."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from ray_apps.serving.jobs import keeper
+from ray_apps.serving.jobs.folder import JobFolder
+from ray_apps.serving.jobs.keeper import Keeper
+from ray_apps.serving.jobs.records import MOST_TRIES, Ask, Status, new_id
+from ray_apps.serving.settings import JobSettings
+
+
+class FakeDrivers:
+    """Drivers that do nothing but live, until they are told to die."""
+
+    def __init__(self) -> None:
+        self.alive: list[str] = []
+        self.started: list[str] = []
+
+    def start(self, job: str) -> None:
+        self.alive.append(job)
+        self.started.append(job)
+
+    def lives(self, job: str) -> bool:
+        return job in self.alive
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> JobFolder:
+    return JobFolder(str(tmp_path))
+
+
+def added(folder: JobFolder, created_at: int = 0) -> str:
+    job = new_id() if not created_at else f"job_{created_at:010x}{new_id()[14:]}"
+    ask = Ask(id=job, owner="", source="tr", targets=("fr",), formats=("srt",), urls=True, media=1)
+    folder.add(ask, [{"url": "https://media.example/a"}])
+    return job
+
+
+def keeping(folder: JobFolder, drivers: FakeDrivers, **limits: float) -> Keeper:
+    return Keeper(JobFolder(folder.store.url), JobSettings(folder=folder.store.url, **limits), drivers)
+
+
+def test_the_oldest_come_first_and_so_many_at_a_time(folder):
+    jobs = [added(folder, at) for at in (300, 100, 200)]
+    drivers = FakeDrivers()
+    keeping(folder, drivers, running=2).look()
+    assert drivers.started == [jobs[1], jobs[2]]
+    keeping(folder, drivers, running=2).look()
+    assert len(drivers.started) == 2
+    drivers.alive.remove(jobs[1])
+    folder.end(jobs[1], Status(state="completed"))
+    keeping(folder, drivers, running=2).look()
+    assert drivers.started == [jobs[1], jobs[2], jobs[0]]
+
+
+def test_a_job_whose_driver_died_is_begun_again_before_younger_ones(folder):
+    jobs = [added(folder, at) for at in (100, 200)]
+    drivers = FakeDrivers()
+    keeper = keeping(folder, drivers)
+    keeper.look()
+    folder.write_status(jobs[0], Status(state="in_progress", tries=1, tried_at=time.time()))
+    drivers.alive.clear()
+    keeper.look()
+    assert drivers.started == [jobs[0], jobs[0]]
+
+
+def test_one_that_dies_again_and_again_is_given_up_after_longer_and_longer_pauses(folder):
+    job, drivers = added(folder), FakeDrivers()
+    for tries in range(2, MOST_TRIES):
+        folder.write_status(job, Status(state="in_progress", tries=tries, tried_at=time.time()))
+        keeping(folder, drivers).look()
+    assert drivers.started == []
+    folder.write_status(job, Status(state="in_progress", tries=MOST_TRIES - 1, tried_at=time.time() - 300))
+    keeping(folder, drivers).look()
+    assert drivers.started == [job]
+    drivers.alive.clear()
+    folder.write_status(job, Status(state="in_progress", tries=MOST_TRIES, tried_at=time.time()))
+    keeping(folder, drivers).look()
+    status = JobFolder(folder.store.url).status(job)
+    assert (status.state, status.code) == ("failed", "gave_up")
+
+
+def test_a_job_that_another_service_drives_is_left_to_it(folder):
+    job, drivers = added(folder), FakeDrivers()
+    with folder.lease(job):
+        keeping(folder, drivers).look()
+        folder.cancel(job)
+        keeping(folder, drivers).look()
+        assert folder.state(job) == "cancelling"
+    assert drivers.started == []
+    keeping(folder, drivers).look()
+    assert folder.state(job) == "cancelled"
+
+
+def test_a_cancelled_job_ends_when_its_driver_has_and_keeps_nothing_half_done(folder):
+    job, drivers = added(folder), FakeDrivers()
+    keeper = keeping(folder, drivers)
+    keeper.look()
+    work = folder.work(job)
+    for path in ("a.fr.srt", "_voxtral/parts/f/m/00000.json"):
+        work.write_bytes(path, b"half")
+    left = Path(work.url) / ".deadbeef.voxtral-tmp"
+    left.write_bytes(b"half")
+    folder.cancel(job)
+    keeper.look()
+    assert folder.state(job) == "cancelling"
+    drivers.alive.clear()
+    keeper.look()
+    assert (folder.state(job), folder.results(job), work.list()) == ("cancelled", (), [])
+    assert not left.exists()
+    assert folder.store.list("lists") == []
+
+
+def test_old_jobs_go_with_their_files(folder):
+    job, drivers = added(folder), FakeDrivers()
+    folder.work(job).write_bytes("a.fr.srt", b"x")
+    folder.end(job, Status(state="completed"))
+    keeping(folder, drivers, keep_days=1).look()
+    assert folder.ids() == [job]
+    old = folder.status(job).model_copy(update={"ended_at": time.time() - 2 * 24 * 3600})
+    folder.write_status(job, old)
+    keeping(folder, drivers, keep_days=1).look()
+    assert folder.store.list() == []
+
+
+def test_what_a_kill_left_of_adding_or_removing_is_taken_away(folder):
+    drivers = FakeDrivers()
+    going, adding, old = new_id(), new_id(), f"job_{100:010x}{'a' * 32}"
+    for job, word in ((going, b"going"), (adding, b"adding"), (old, b"adding")):
+        folder.store.write_bytes(f"loose/{job}", word)
+        folder.store.write_bytes(f"media/{job}/1", b"film")
+    keeping(folder, drivers).look()
+    assert folder.store.list() == [f"loose/{adding}", f"media/{adding}/1"]
+
+
+def test_one_keeper_at_a_time(folder, monkeypatch):
+    """The second waits for the lease, and starts nothing before it has it."""
+    drivers = FakeDrivers()
+    added(folder)
+    looked = []
+
+    class Ended(BaseException):
+        pass
+
+    def pause(_seconds: float) -> None:
+        looked.append(list(drivers.started))
+        raise Ended
+
+    monkeypatch.setattr(keeper.time, "sleep", pause)
+    with folder.lease("keeper"), pytest.raises(Ended):
+        keeping(folder, drivers).run()
+    assert looked == [[]]
+    with pytest.raises(Ended):
+        keeping(folder, drivers).run()
+    assert len(drivers.started) == 1
