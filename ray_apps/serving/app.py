@@ -35,10 +35,12 @@ from ray_apps.serving.errors import ApiError, invalid, of_medium, too_late, unav
 from ray_apps.serving.forms import TranscriptionForm, TranslationForm, body_schema, parsed
 from ray_apps.serving.jobs.routes import OWNER, JobRoutes, add_job_routes
 from ray_apps.serving.keys import Keys, KeysError
+from ray_apps.serving.prompt_terms import prompt_header, wanted_terms
 from ray_apps.serving.settings import ServeSettings
 from ray_apps.serving.uploads import FILE, Upload, receive, spooled
 from ray_apps.serving.work import Asked, Done, Progress, Tell, Work
 from ray_apps.serving.workers import Unavailable, Workers
+from ray_apps.translator import Wishes
 
 log = logging.getLogger("ray.serve")
 
@@ -184,13 +186,14 @@ class _Service:
             path = stack.enter_context(spooled(self.spool))
             upload, form = await self._arrived(request, kind, path, until)
             asked = await self._asked(upload, form)
+            headers = self.headers | prompt_header(form.prompt, asked.target)
             if form.stream:
-                headers = {**self.headers, "Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+                headers |= {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
                 return _Stream(self._events(asked, until), stack.pop_all(), headers)
             working = asyncio.create_task(self._worked(asked, until))
             done = await _unless_gone(request, working)
             content = await asyncio.to_thread(answers.answer, done, form, task, self.demo_model)
-            content.headers.update(self.headers)
+            content.headers.update(headers)
             return content
         raise AssertionError("not reached")
 
@@ -213,7 +216,8 @@ class _Service:
         source = form.language or self.settings.source_code
         if "word" in form.timestamp_granularities and (target or not (await self.ready()).token_timings):
             raise invalid("word times are not to be had of this model and task", "timestamp_granularities[]")
-        return Asked(str(upload.path), upload.size, upload.sha256, source, target)
+        wishes = Wishes(form.temperature, wanted_terms(form.prompt, target).terms)
+        return Asked(str(upload.path), upload.size, upload.sha256, source, target, wishes)
 
     async def _worked(self, asked: Asked, until: float, tell: Tell | None = None) -> Done:
         """The work, within its time, its errors told as the API tells them."""

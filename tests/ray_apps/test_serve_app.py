@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import socket
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import openai
 import pytest
@@ -20,10 +23,12 @@ from ray import serve
 from cluster.feedback import SilentFeedback
 from pipelines.settings import WindowSettings
 from ray_apps.batch_job import run_job
-from ray_apps.serve_app import APP, MEDIA, TRANSLATOR, build
+from ray_apps.serve_app import APP, INGRESS, MEDIA, TRANSLATOR, build
+from ray_apps.serving.jobs.driver import NAMESPACE as JOBS_NAMESPACE
 from ray_apps.settings import Settings
 from tests.proofs.fuzz_service import fuzz
 from tests.ray_apps.serving import page_steps as steps
+from tests.web_site import WebSite
 
 pytestmark = pytest.mark.usefixtures("local_ray")
 CONFIG = Path(__file__).parents[2] / "serve_config.yaml"
@@ -50,14 +55,33 @@ def batch(sample_archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 
 @pytest.fixture(scope="module")
-def url(batch: Path) -> Iterator[str]:
+def jobs_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("jobs")
+
+
+@pytest.fixture(scope="module")
+def site(sample_archive: Path) -> Iterator[WebSite]:
+    """The sample archive as a web site on this machine."""
+    with WebSite(sample_archive).running() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def url(batch: Path, jobs_folder: Path, site: WebSite) -> Iterator[str]:
     """A service made from the shipped configuration, on a free port, with two translators."""
     config = yaml.safe_load(CONFIG.read_text())
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     serve.start(http_options={"host": config["http_options"]["host"], "port": port})
-    changes = {"model": "embedded", "deterministic": True, "windows": WINDOWS.model_dump(), "max_replicas": 2}
+    jobs = {"folder": str(jobs_folder), "urls": [site.url], "networks": ["127.0.0.0/8"]}
+    changes = {
+        "model": "embedded",
+        "deterministic": True,
+        "windows": WINDOWS.model_dump(),
+        "max_replicas": 2,
+        "jobs": jobs,
+    }
     serve.run(build(config["applications"][0]["args"] | changes), name=APP, route_prefix="/")
     yield f"http://127.0.0.1:{port}"
     serve.shutdown()
@@ -173,3 +197,82 @@ def _kill_one(deployment: str) -> bool:
     for actor in replicas[:1]:
         ray.kill(ray.get_actor(actor["name"], namespace=actor["namespace"]))
     return bool(replicas)
+
+
+def test_a_job_outlives_its_driver_and_the_ingress_and_writes_what_the_batch_job_does(
+    url, batch, sample_archive, jobs_folder
+):
+    name = "interviews/röportaj.ogg"
+    with (sample_archive / name).open("rb") as file:
+        answer = requests.post(f"{url}/v1/jobs", files={"file": file}, data={"to_language": "fr,tr"}, timeout=60)
+    assert answer.status_code == 202
+    job = f"{url}/v1/jobs/{answer.json()['id']}"
+    before = _told(job, lambda told: told["shards"]["done"] > 0)["shards"]
+    assert before["done"] < before["total"]
+    first = _driver(job)
+    ray.kill(first)
+    _told(job, lambda _: _driver(job) not in (None, first))  # the ingress has missed it
+    assert _kill_one(INGRESS)
+    second = _driver(job)
+    told = _told(job, lambda told: told["status"] == "completed")
+    assert second not in (None, first)
+    assert (told["media"], told["errors"]) == ({"total": 1, "done": 1, "failed": 0}, [])
+    assert told["shards"] == {"total": before["total"], "done": before["total"]}
+    results = requests.get(f"{job}/results", timeout=60).json()["data"]
+    assert len(results) == 2 * 3
+    for one in results:
+        if one["format"] in ("srt", "vtt"):
+            content = requests.get(url + one["url"], timeout=60).content.decode()
+            assert content == of_batch(batch, name, one["language"], one["format"])
+    # The second driver did what was missing, and nothing else; the upload is gone.
+    summary = json.loads((jobs_folder / "work" / job.rpartition("/")[2] / "summary.json").read_text())
+    assert before["done"] <= summary["shards_skipped"] < before["total"]
+    assert summary["shards_skipped"] + summary["shards_done"] == before["total"]
+    assert not list((jobs_folder / "media").iterdir())
+
+
+def test_a_job_of_addresses_fetches_what_is_allowed_and_tells_the_rest(url, site, batch):
+    clip = f"{site.url}/clips/market.webm"
+    media = [{"url": clip, "to_language": "tr"}, f"{site.url}/moved", f"{site.url}/gone.mp4"]
+    job = f"{url}/v1/jobs/{requests.post(f'{url}/v1/jobs', json={'media': media}, timeout=60).json()['id']}"
+    told = _told(job, lambda told: told["status"] == "completed")
+    assert told["media"] == {"total": 3, "done": 1, "failed": 2}
+    assert {one["medium"]: one["code"] for one in told["errors"]} == {"moved": "not_allowed", "gone.mp4": "vanished"}
+    assert "/secret" not in site.came
+    results = {one["name"]: one for one in requests.get(f"{job}/results", timeout=60).json()["data"]}
+    content = requests.get(url + results["clips/market.tr.srt"]["url"], timeout=60).content.decode()
+    assert content == of_batch(batch, "clips/market.webm", "tr", "srt")
+
+
+def test_a_job_that_is_cancelled_at_work_ends_and_leaves_nothing_half_written(url, sample_archive, jobs_folder):
+    with (sample_archive / MEDIA_FILES[0]).open("rb") as file:
+        job = f"{url}/v1/jobs/{requests.post(f'{url}/v1/jobs', files={'file': file}, timeout=60).json()['id']}"
+    _told(job, lambda told: told["shards"]["total"] > 0)
+    assert requests.delete(job, timeout=60).json()["status"] == "cancelling"
+    _told(job, lambda told: told["status"] == "cancelled")
+    assert requests.get(f"{job}/results", timeout=60).json()["data"] == []
+    assert [path for path in (jobs_folder / "work" / job.rpartition("/")[2]).rglob("*") if path.is_file()] == []
+    assert requests.delete(job, timeout=60).json()["deleted"]
+    assert requests.get(job, timeout=60).status_code == 404
+    assert [path for path in jobs_folder.rglob("*") if job.rpartition("/")[2] in path.name] == []
+
+
+def _told(job: str, enough: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    """What is told of a job once it is enough; an ingress that is dead is asked again, as a client would."""
+    last = None
+    for _ in range(1200):
+        with contextlib.suppress(requests.ConnectionError):
+            answer = requests.get(job, timeout=60)
+            assert answer.status_code in (200, 500, 503)
+            last = answer.json() if answer.status_code == 200 else last
+            if answer.status_code == 200 and enough(last):
+                return last
+        threading.Event().wait(0.1)
+    raise AssertionError(last)
+
+
+def _driver(job: str) -> Any:
+    """The actor that drives a job, or None."""
+    with contextlib.suppress(ValueError):
+        return ray.get_actor(job.rpartition("/")[2], namespace=JOBS_NAMESPACE)
+    return None

@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 _LOOK_S = 1.0
 """Between looks for a wish to end it, and between two writings of how far it is."""
-_NAMESPACE = "voxtral-jobs"
+NAMESPACE = "voxtral-jobs"
 
 
 @dataclass(frozen=True)
@@ -45,15 +45,18 @@ class Drivers:
     model: str
 
     def start(self, job: str) -> None:
-        """Nothing happens if one is there already. It needs no CPU of its own: it waits for its workers."""
+        """Let a driver work on it, one that is there already too; to one at work it means nothing.
+
+        It needs no CPU of its own: it waits for its workers.
+        """
         where = {"label_selector": self.settings.jobs.nodes} if self.settings.jobs.nodes else {}
-        options: dict[str, Any] = {"name": job, "namespace": _NAMESPACE, "lifetime": "detached", "get_if_exists": True}
+        options: dict[str, Any] = {"name": job, "namespace": NAMESPACE, "lifetime": "detached", "get_if_exists": True}
         _ACTOR.options(num_cpus=0, max_restarts=0, **options, **where).remote().drive.remote(self, job)
 
     def lives(self, job: str) -> bool:
-        """Whether one is at work in this cluster, or about to be."""
+        """Whether there is one in this cluster, at work or not yet."""
         try:
-            ray.get_actor(job, namespace=_NAMESPACE)
+            ray.get_actor(job, namespace=NAMESPACE)
         except ValueError:
             return False
         return True

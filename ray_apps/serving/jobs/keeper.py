@@ -62,10 +62,14 @@ class Keeper:
         for job in self.folder.ids():
             if not self.folder.is_open(job):
                 self._remove_old(job)
-            elif self.drivers.lives(job) or self.folder.lease(job).is_held():
+            elif self.folder.lease(job).is_held():
                 at_work += 1
             elif self.folder.is_cancelled(job):
                 self._end(job, "cancelled")
+            elif self.drivers.lives(job):
+                # It comes up. Told once more: who told it may have died before its word went out.
+                at_work += 1
+                self.drivers.start(job)
             elif self.folder.status(job).tries >= MOST_TRIES:
                 self._end(job, "failed", "gave_up")
             else:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import http.server
 import socket
-import threading
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -16,54 +15,22 @@ from pipelines.archive.filesystems import open_for_reading
 from pipelines.archive.manifest import build_manifest
 from pipelines.archive.url_rules import UrlRefused, UrlRules
 from pipelines.settings import MediaLimits
-
-
-class Site(http.server.ThreadingHTTPServer):
-    """A web site of one film, and of doors that lead elsewhere; ``came`` are the paths that were asked for."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.came: list[str] = []
-        self.film = b""
-
-
-class _Handler(http.server.BaseHTTPRequestHandler):
-    server: Site
-
-    def do_GET(self) -> None:
-        self.server.came.append(self.path)
-        if self.path.startswith("/moved"):
-            self.send_response(302)
-            self.send_header("Location", "/secret")
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-            return
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(self.server.film)))
-        self.end_headers()
-        if self.command == "GET":
-            self.wfile.write(self.server.film)
-
-    do_HEAD = do_GET
-
-    def log_message(self, *_words: object) -> None: ...
+from tests.web_site import WebSite
 
 
 @pytest.fixture
-def site() -> Iterator[Site]:
-    with Site() as server:
-        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+def site(tmp_path: Path) -> Iterator[WebSite]:
+    with WebSite(tmp_path).running() as server:
         yield server
-        server.shutdown()
 
 
-def rules(site: Site, host: str = "127.0.0.1", *, listed: bool = True) -> tuple[str, UrlRules]:
+def rules(site: WebSite, host: str = "127.0.0.1", *, listed: bool = True) -> tuple[str, UrlRules]:
     base = f"http://{host}:{site.server_port}"
     return base, UrlRules((base,), ("127.0.0.0/8", "::1/128") if listed else ())
 
 
 def test_what_is_allowed_is_read(site):
-    site.film = b"some sound"
+    (site.folder / "film").write_bytes(b"some sound")
     base, allowed = rules(site)
     assert locate(f"{base}/film", allowed)[0] == 10
     with open_for_reading(f"{base}/film", allowed) as file:
@@ -108,9 +75,14 @@ def test_redirects_are_not_followed(site):
 
 def test_the_decoding_child_keeps_to_them_too(site, sample_archive, tmp_path):
     """The manifest looks, then the child opens: both by the rules, and a list cannot name a path."""
-    site.film = (sample_archive / "clips" / "hava durumu.flac").read_bytes()
+    site.folder = sample_archive
     base, allowed = rules(site)
-    urls = [f"{base}/films/a.flac", f"{base}/moved", "http://127.0.0.1:1/other", str(sample_archive / "clips/aile.m4a")]
+    urls = [
+        f"{base}/clips/market.webm",
+        f"{base}/moved",
+        "http://127.0.0.1:1/other",
+        str(sample_archive / "clips/aile.m4a"),
+    ]
     media = tmp_path / "media.jsonl"
     media.write_text("".join(f'{{"url": "{url}"}}\n' for url in urls))
     build = partial(build_manifest, [str(media)], feedback=SilentFeedback())

@@ -144,6 +144,36 @@ def test_a_field_that_does_not_fit_is_named(tmp_path, fields, param):
     assert answer.json()["error"]["param"] == param
 
 
+def test_temperature_and_terms_reach_the_translators_and_the_answer_tells(tmp_path):
+    service = Service(tmp_path)
+    fields = {"temperature": "0.4", "prompt": "köprü = pont; Elif=Élif", "response_format": "verbose_json"}
+    answer = service.post(TRANSLATE, data=fields)
+    terms = (("köprü", "pont", "fr"), ("Elif", "Élif", "fr"))
+    assert {wish.temperature for wish in service.workers.wishes} == {0.4}
+    assert {tuple((t.source, t.target, t.language) for t in wish.terms) for wish in service.workers.wishes} == {terms}
+    assert answer.headers["x-voxtral-prompt"] == "used"
+    assert {segment["temperature"] for segment in answer.json()["segments"]} == {0.4}
+
+
+@pytest.mark.parametrize(
+    ("path", "prompt", "told"),
+    [
+        (TRANSLATE, "köprü = pont", "used"),
+        (TRANSLATE, "köprü = pont\nBe formal.", "partly used"),
+        (TRANSLATE, "Be formal.", "ignored"),
+        (TRANSLATE, "a = " + "b" * 101, "ignored"),
+        (TRANSLATE, " ; ", None),
+        (TRANSLATE, None, None),
+        (TRANSCRIBE, "köprü = pont", "ignored"),
+    ],
+)
+def test_what_became_of_a_prompt_is_told_and_never_silent(tmp_path, path, prompt, told):
+    fields = {"prompt": prompt} if prompt else {}
+    assert Service(tmp_path).post(path, data=fields).headers.get("x-voxtral-prompt") == told
+    streamed = Service(tmp_path).post(path, data=fields | {"stream": "true"})
+    assert streamed.headers.get("x-voxtral-prompt") == told
+
+
 def test_an_unknown_model_is_not_found(tmp_path):
     answer = Service(tmp_path).post(data={"model": "whisper-1"})
     assert (answer.status_code, answer.json()["error"]["code"]) == (404, "model_not_found")

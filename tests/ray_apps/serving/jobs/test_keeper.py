@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.ledger.lease import Lease
 from ray_apps.serving.jobs import keeper
 from ray_apps.serving.jobs.folder import JobFolder
 from ray_apps.serving.jobs.keeper import Keeper
@@ -15,18 +16,27 @@ from ray_apps.serving.settings import JobSettings
 
 
 class FakeDrivers:
-    """Drivers that do nothing but live, until they are told to die."""
+    """Drivers that do nothing but hold their job's lease, until they die; ``deaf`` ones do not hear the first time."""
 
-    def __init__(self) -> None:
-        self.alive: list[str] = []
+    def __init__(self, folder: JobFolder, *, deaf: bool = False) -> None:
+        self.folder, self.deaf = folder, deaf
+        self.alive: dict[str, Lease | None] = {}
         self.started: list[str] = []
 
     def start(self, job: str) -> None:
-        self.alive.append(job)
-        self.started.append(job)
+        if job not in self.alive:
+            self.alive[job] = None
+            self.started.append(job)
+            if self.deaf:
+                return
+        self.alive[job] = self.folder.lease(job).__enter__()
 
     def lives(self, job: str) -> bool:
         return job in self.alive
+
+    def die(self, job: str) -> None:
+        if lease := self.alive.pop(job):
+            lease.__exit__(None, None, None)
 
 
 @pytest.fixture
@@ -47,12 +57,12 @@ def keeping(folder: JobFolder, drivers: FakeDrivers, **limits: float) -> Keeper:
 
 def test_the_oldest_come_first_and_so_many_at_a_time(folder):
     jobs = [added(folder, at) for at in (300, 100, 200)]
-    drivers = FakeDrivers()
+    drivers = FakeDrivers(folder)
     keeping(folder, drivers, running=2).look()
     assert drivers.started == [jobs[1], jobs[2]]
     keeping(folder, drivers, running=2).look()
     assert len(drivers.started) == 2
-    drivers.alive.remove(jobs[1])
+    drivers.die(jobs[1])
     folder.end(jobs[1], Status(state="completed"))
     keeping(folder, drivers, running=2).look()
     assert drivers.started == [jobs[1], jobs[2], jobs[0]]
@@ -60,17 +70,28 @@ def test_the_oldest_come_first_and_so_many_at_a_time(folder):
 
 def test_a_job_whose_driver_died_is_begun_again_before_younger_ones(folder):
     jobs = [added(folder, at) for at in (100, 200)]
-    drivers = FakeDrivers()
+    drivers = FakeDrivers(folder)
     keeper = keeping(folder, drivers)
     keeper.look()
     folder.write_status(jobs[0], Status(state="in_progress", tries=1, tried_at=time.time()))
-    drivers.alive.clear()
+    drivers.die(jobs[0])
     keeper.look()
     assert drivers.started == [jobs[0], jobs[0]]
 
 
+def test_a_driver_that_comes_up_is_told_again_what_to_do(folder):
+    """Whoever started it may have died before its word was out; and it counts as one at work."""
+    jobs, drivers = [added(folder, at) for at in (100, 200)], FakeDrivers(folder, deaf=True)
+    keeping(folder, drivers).look()
+    assert not folder.lease(jobs[0]).is_held()
+    keeping(folder, drivers).look()
+    assert folder.lease(jobs[0]).is_held()
+    assert drivers.started == [jobs[0]]
+    drivers.die(jobs[0])
+
+
 def test_one_that_dies_again_and_again_is_given_up_after_longer_and_longer_pauses(folder):
-    job, drivers = added(folder), FakeDrivers()
+    job, drivers = added(folder), FakeDrivers(folder)
     for tries in range(2, MOST_TRIES):
         folder.write_status(job, Status(state="in_progress", tries=tries, tried_at=time.time()))
         keeping(folder, drivers).look()
@@ -78,7 +99,7 @@ def test_one_that_dies_again_and_again_is_given_up_after_longer_and_longer_pause
     folder.write_status(job, Status(state="in_progress", tries=MOST_TRIES - 1, tried_at=time.time() - 300))
     keeping(folder, drivers).look()
     assert drivers.started == [job]
-    drivers.alive.clear()
+    drivers.die(job)
     folder.write_status(job, Status(state="in_progress", tries=MOST_TRIES, tried_at=time.time()))
     keeping(folder, drivers).look()
     status = JobFolder(folder.store.url).status(job)
@@ -86,7 +107,7 @@ def test_one_that_dies_again_and_again_is_given_up_after_longer_and_longer_pause
 
 
 def test_a_job_that_another_service_drives_is_left_to_it(folder):
-    job, drivers = added(folder), FakeDrivers()
+    job, drivers = added(folder), FakeDrivers(folder)
     with folder.lease(job):
         keeping(folder, drivers).look()
         folder.cancel(job)
@@ -98,7 +119,7 @@ def test_a_job_that_another_service_drives_is_left_to_it(folder):
 
 
 def test_a_cancelled_job_ends_when_its_driver_has_and_keeps_nothing_half_done(folder):
-    job, drivers = added(folder), FakeDrivers()
+    job, drivers = added(folder), FakeDrivers(folder)
     keeper = keeping(folder, drivers)
     keeper.look()
     work = folder.work(job)
@@ -109,7 +130,7 @@ def test_a_cancelled_job_ends_when_its_driver_has_and_keeps_nothing_half_done(fo
     folder.cancel(job)
     keeper.look()
     assert folder.state(job) == "cancelling"
-    drivers.alive.clear()
+    drivers.die(job)
     keeper.look()
     assert (folder.state(job), folder.results(job), work.list()) == ("cancelled", (), [])
     assert not left.exists()
@@ -117,7 +138,7 @@ def test_a_cancelled_job_ends_when_its_driver_has_and_keeps_nothing_half_done(fo
 
 
 def test_old_jobs_go_with_their_files(folder):
-    job, drivers = added(folder), FakeDrivers()
+    job, drivers = added(folder), FakeDrivers(folder)
     folder.work(job).write_bytes("a.fr.srt", b"x")
     folder.end(job, Status(state="completed"))
     keeping(folder, drivers, keep_days=1).look()
@@ -129,7 +150,7 @@ def test_old_jobs_go_with_their_files(folder):
 
 
 def test_what_a_kill_left_of_adding_or_removing_is_taken_away(folder):
-    drivers = FakeDrivers()
+    drivers = FakeDrivers(folder)
     going, adding, old = new_id(), new_id(), f"job_{100:010x}{'a' * 32}"
     for job, word in ((going, b"going"), (adding, b"adding"), (old, b"adding")):
         folder.store.write_bytes(f"loose/{job}", word)
@@ -140,7 +161,7 @@ def test_what_a_kill_left_of_adding_or_removing_is_taken_away(folder):
 
 def test_one_keeper_at_a_time(folder, monkeypatch):
     """The second waits for the lease, and starts nothing before it has it."""
-    drivers = FakeDrivers()
+    drivers = FakeDrivers(folder)
     added(folder)
     looked = []
 
