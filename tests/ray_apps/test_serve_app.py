@@ -8,6 +8,7 @@ import json
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from pipelines.settings import WindowSettings
 from ray_apps.batch_job import run_job
 from ray_apps.serve_app import APP, INGRESS, MEDIA, TRANSLATOR, build
 from ray_apps.serving.jobs.driver import NAMESPACE as JOBS_NAMESPACE
+from ray_apps.serving.jobs.folder import JobFolder
 from ray_apps.settings import Settings
 from tests.proofs.fuzz_service import fuzz
 from tests.ray_apps.serving import page_steps as steps
@@ -67,23 +69,28 @@ def site(sample_archive: Path) -> Iterator[WebSite]:
 
 
 @pytest.fixture(scope="module")
-def url(batch: Path, jobs_folder: Path, site: WebSite) -> Iterator[str]:
-    """A service made from the shipped configuration, on a free port, with two translators."""
-    config = yaml.safe_load(CONFIG.read_text())
+def args(jobs_folder: Path, site: WebSite) -> dict[str, Any]:
+    """Those of the shipped configuration, with two translators, and jobs."""
+    jobs = {"folder": str(jobs_folder), "urls": [site.url], "networks": ["127.0.0.0/8"]}
+    changes = {"model": "embedded", "deterministic": True, "windows": WINDOWS.model_dump(), "max_replicas": 2}
+    return yaml.safe_load(CONFIG.read_text())["applications"][0]["args"] | changes | {"jobs": jobs}
+
+
+@pytest.fixture(scope="module")
+def url(batch: Path, args: dict[str, Any], jobs_folder: Path) -> Iterator[str]:
+    """A service on a free port."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    serve.start(http_options={"host": config["http_options"]["host"], "port": port})
-    jobs = {"folder": str(jobs_folder), "urls": [site.url], "networks": ["127.0.0.0/8"]}
-    changes = {
-        "model": "embedded",
-        "deterministic": True,
-        "windows": WINDOWS.model_dump(),
-        "max_replicas": 2,
-        "jobs": jobs,
-    }
-    serve.run(build(config["applications"][0]["args"] | changes), name=APP, route_prefix="/")
-    yield f"http://127.0.0.1:{port}"
+    host = yaml.safe_load(CONFIG.read_text())["http_options"]["host"]
+    serve.start(http_options={"host": host, "port": port})
+    serve.run(build(args), name=APP, route_prefix="/")
+    yield f"http://{host}:{port}"
+    folder = JobFolder(str(jobs_folder))
+    for job in filter(folder.is_open, folder.ids()):
+        folder.cancel(job)
+    while any(map(folder.is_open, folder.ids())):
+        threading.Event().wait(0.1)  # drivers outlive the service, and would work beside the next tests
     serve.shutdown()
 
 
@@ -163,12 +170,6 @@ def test_errors_are_ones_that_openais_client_knows(client, url):
         client.audio.transcriptions.create(model="whisper-1", file=b"x")
     assert requests.get(f"{url}/nowhere", timeout=60).json()["error"]["code"] == "not_found"
     assert requests.get(f"{url}/readyz", timeout=60).text == "ready\n"
-
-
-def test_random_requests_get_what_the_document_says(url):
-    figures = fuzz(url, examples=3)
-    assert figures["passed"]
-    assert figures["requests"] >= 100
 
 
 @pytest.mark.parametrize("deployment", [TRANSLATOR, MEDIA])
@@ -255,6 +256,45 @@ def test_a_job_that_is_cancelled_at_work_ends_and_leaves_nothing_half_written(ur
     assert requests.delete(job, timeout=60).json()["deleted"]
     assert requests.get(job, timeout=60).status_code == 404
     assert [path for path in jobs_folder.rglob("*") if job.rpartition("/")[2] in path.name] == []
+
+
+def test_a_rollout_under_load_loses_no_request(url, args, batch, sample_archive):
+    """Another number of translators, which replaces every replica of the real engine, while requests are worked on."""
+    name = "interviews/röportaj.ogg"
+    content = (sample_archive / name).read_bytes()
+
+    def asked(at_work: threading.Event) -> list[str]:
+        """What a stream tells, to its end."""
+        answer = requests.post(
+            f"{url}/v1/audio/translations", files={"file": content}, data={"stream": "true"}, stream=True, timeout=240
+        )
+        told = []
+        for line in answer.iter_lines():
+            told.append(line.decode())
+            at_work.set()
+        return told
+
+    with ThreadPoolExecutor() as pool:
+        begun = [threading.Event() for _ in range(3)]
+        streams = [pool.submit(asked, event) for event in begun]
+        assert all(event.wait(120) for event in begun)
+        rollout = pool.submit(lambda: serve.run(build(args | {"max_replicas": 1}), name=APP, route_prefix="/"))
+        answers = []
+        while not rollout.done():
+            answers.append(requests.get(f"{url}/v1/models", timeout=240))
+        rollout.result()
+    cues = json.loads(of_batch(batch, name, "fr", "json"))["cues"]
+    for stream in streams:
+        done = [line for line in stream.result() if "transcript.text.done" in line]
+        assert json.loads(done[0].removeprefix("data: "))["text"] == "\n".join(" ".join(cue["lines"]) for cue in cues)
+    assert {answer.status_code for answer in answers} <= {200, 503}
+    assert all("retry-after" in answer.headers for answer in answers if answer.status_code == 503)
+
+
+def test_random_requests_get_what_the_document_says(url, site):
+    figures = fuzz(url, examples=3, address=f"{site.url}/gone")
+    assert figures["passed"]
+    assert figures["requests"] >= 100
 
 
 def _told(job: str, enough: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
