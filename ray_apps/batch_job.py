@@ -149,6 +149,7 @@ class _Job:
         self.resources = cluster_resources(self.plan)
         for note in self.resources.notes:
             self.feedback.warning(note)
+        self.feedback.progress(**self.tally.figures())
         # What every assembly needs is put on the cluster once, without the manifest's rows.
         self.shared = ray.put((self.run_record.model_copy(update={"rows": ()}), self.names))
         for medium_id in self.plan.shards:
