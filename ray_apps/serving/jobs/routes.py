@@ -138,11 +138,11 @@ class JobRoutes:
     def _check_room(self, owner: str) -> None:
         """Raises ApiError (429)."""
         jobs = self.settings.jobs
-        opened = [self.folder.owner(job) for job in self.folder.ids() if self.folder.is_open(job)]
-        for count, most, whose in (
-            (len(opened), jobs.open, ""),
-            (opened.count(owner), jobs.open_a_key, " of this key"),
-        ):
+        owners = [self.folder.owner(job) for job in self.folder.ids() if self.folder.is_open(job)]
+        bounds = [(len(owners), jobs.open, "")]
+        if self.settings.keys_file:
+            bounds.append((owners.count(owner), jobs.open_a_key, " of this key"))
+        for count, most, whose in bounds:
             if count >= most:
                 message = f"{count} jobs{whose} are open, which is as many as may be; try again when one has ended"
                 raise ApiError(429, "too_many_jobs", message, retry_after_s=self.settings.door.retry_after_s)

@@ -39,9 +39,9 @@ class FakeDrivers:
             lease.__exit__(None, None, None)
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> JobFolder:
-    return JobFolder(str(tmp_path))
+@pytest.fixture(params=["local", "memory"])
+def folder(request: pytest.FixtureRequest, tmp_path: Path) -> JobFolder:
+    return JobFolder(str(tmp_path) if request.param == "local" else f"memory://{tmp_path}")
 
 
 def added(folder: JobFolder, created_at: int = 0) -> str:
@@ -126,7 +126,8 @@ def test_a_cancelled_job_ends_when_its_driver_has_and_keeps_nothing_half_done(fo
     for path in ("a.fr.srt", "_voxtral/parts/f/m/00000.json"):
         work.write_bytes(path, b"half")
     left = Path(work.url) / ".deadbeef.voxtral-tmp"
-    left.write_bytes(b"half")
+    if work.local:
+        left.write_bytes(b"half")
     folder.cancel(job)
     keeper.look()
     assert folder.state(job) == "cancelling"
@@ -179,3 +180,15 @@ def test_one_keeper_at_a_time(folder, monkeypatch):
     with pytest.raises(Ended):
         keeping(folder, drivers).run()
     assert len(drivers.started) == 1
+
+
+def test_uploads_are_kept_whole_until_the_job_ends(folder, tmp_path):
+    (tmp_path / "spooled").write_bytes(b"film")
+    ask = Ask(id=new_id(), owner="", source=None, targets=("fr",), formats=("srt",), urls=False, media=1)
+    folder.add(ask, [], [tmp_path / "spooled"])
+    assert (folder.ask(ask.id), folder.store.read_bytes(f"media/{ask.id}/1")) == (ask, b"film")
+    assert folder.store.list("loose") == []
+    folder.end(ask.id, Status(state="completed"))
+    assert [folder.store.list(where) for where in ("media", "lists")] == [[], []]
+    folder.remove(ask.id)
+    assert [path for path in folder.store.list() if ask.id in path] == []
