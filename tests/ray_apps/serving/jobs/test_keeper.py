@@ -8,6 +8,11 @@ from pathlib import Path
 import pytest
 
 from pipelines.ledger.lease import Lease
+from pipelines.ledger.output_names import OutputNames
+from pipelines.ledger.parts import PartStore
+from pipelines.ledger.runs import save_run
+from pipelines.records import Medium, Part
+from pipelines.settings import CueSettings
 from ray_apps.serving.jobs import keeper
 from ray_apps.serving.jobs.folder import JobFolder
 from ray_apps.serving.jobs.keeper import Keeper
@@ -136,6 +141,25 @@ def test_a_cancelled_job_ends_when_its_driver_has_and_keeps_nothing_half_done(fo
     assert (folder.state(job), folder.results(job), work.list()) == ("cancelled", (), [])
     assert not left.exists()
     assert folder.store.list("lists") == []
+
+
+def test_what_is_finished_of_a_cancelled_job_stays_and_the_rest_goes(folder):
+    job = added(folder)
+    work = folder.work(job)
+    film, talk = (
+        Medium(id=name, url=f"/{name}", name=f"{name}.mp4", size=1, version="", duration_s=9.0)
+        for name in ("film", "talk")
+    )
+    cues = CueSettings(formats=("srt",))
+    run = save_run(work, "f" * 16, {}, [film, talk], {"film": 1, "talk": 1}, targets=["fr"], cue_settings=cues)
+    for medium in (film, talk):
+        OutputNames(work, run.media).claim(medium, run.fingerprint, "fr", ["srt"])
+        work.write_bytes(f"{medium.id}.fr.srt", b"1\n")
+    part = Part(shard="film/00000", medium_id="film", index=0, fingerprint="f" * 16, source="tr", demo_model=False)
+    PartStore(work, run.fingerprint).compact("film", [part])
+    folder.cancel(job)
+    keeping(folder, FakeDrivers(folder)).look()
+    assert [file.path for file in folder.results(job)] == work.list() == ["film.fr.srt"]
 
 
 def test_old_jobs_go_with_their_files(folder):
