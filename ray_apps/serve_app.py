@@ -23,6 +23,7 @@ from b200_kernels.checkpoints import Checkpoint, check_pair, default_model, open
 from b200_kernels.engines import check_installed
 from cluster.resources import ResourcePlan
 from cluster.resources import plan as plan_resources
+from pipelines.archive.storage import Store
 from ray_apps.plan import CLUSTER_CPU, CLUSTER_GPU, Accelerator, resolve, this_machine
 from ray_apps.ray_session import Share, cluster_share, share_nodes
 from ray_apps.serving.app import Served, make_app
@@ -78,8 +79,9 @@ def build(args: dict[str, Any]) -> serve.Application:
     Raises:
         ValidationError: an argument that there is not, or that does not fit.
         CheckpointError, UnsupportedPair, UnknownLanguage: what is asked for cannot be served.
+        StoreError, NoRoomForJobs: jobs cannot be kept, or not be worked on.
     """
-    settings = ServeSettings.model_validate(args)
+    settings = _with_jobs_folder(ServeSettings.model_validate(args))
     accelerator = _accelerator(settings)
     checkpoint = open_checkpoint(settings.model or default_model(accelerator.has_gpu))
     if settings.source_code:
@@ -90,6 +92,16 @@ def build(args: dict[str, Any]) -> serve.Application:
     media = _media(settings, recipe, resources)
     translator = _translator(settings, checkpoint, recipe, resources)
     return _ingress(settings, checkpoint, resources, media, translator)
+
+
+def _with_jobs_folder(settings: ServeSettings) -> ServeSettings:
+    """The folder of jobs by a name that is the same in every process. Raises StoreError where it cannot be written."""
+    if settings.jobs.folder is None:
+        return settings
+    store = Store(settings.jobs.folder)
+    store.write_bytes("writable", b"")
+    store.delete("writable")
+    return settings.model_copy(update={"jobs": settings.jobs.model_copy(update={"folder": store.url})})
 
 
 def _accelerator(settings: ServeSettings) -> Accelerator:
