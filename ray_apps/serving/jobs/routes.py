@@ -89,7 +89,7 @@ class JobRoutes:
             except TimeoutError as error:
                 raise too_late() from error
             listed = form.media if isinstance(form, ManifestForm) else ()
-            ask = self._ask(form, owner, len(listed) + len(files))
+            ask = await asyncio.to_thread(self._ask, form, owner, len(listed) + len(files))
             async with self._adding:
                 await self._asked(lambda: self._check_room(owner))
                 await self._asked(lambda: self.folder.add(ask, [medium.row for medium in listed], files))
@@ -97,7 +97,7 @@ class JobRoutes:
 
     async def _arrived(self, request: Request, stack: contextlib.ExitStack) -> tuple[JobForm, list[Path]]:
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() == "application/json":
-            return manifest(await _whole(request.stream())), []
+            return await asyncio.to_thread(manifest, await _whole(request.stream())), []
         folder = stack.enter_context(spooled_folder(self.spool))
         uploads = await receive_several(request.stream(), dict(request.headers), folder, self.settings.door)
         return job_form(uploads.fields), uploads.files
