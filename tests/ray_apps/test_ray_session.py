@@ -39,5 +39,5 @@ def test_nodes_are_shared_by_selectors_that_a_node_meets_both(local_ray):
     ("gpus", "share", "of_gpus"), [(0, 0.5, 0), (1, 0.5, 1), (8, 0.5, 4), (8, 0.01, 1), (8, 1.0, 8)]
 )
 def test_a_part_of_a_cluster_has_its_share_of_everything_and_a_gpu_if_there_is_one(gpus, share, of_gpus):
-    part = Share(cpus=16.0, gpus=gpus, memory_gb=64.0, node_cpus=8.0).part(share)
+    part = Share(cpus=16.0, gpus=gpus, memory_gb=64.0, node_cpus=8.0, feed_cores=None).part(share)
     assert (part.cpus, part.gpus, part.memory_gb, part.node_cpus) == (16.0 * share, of_gpus, 64.0 * share, 8.0)

@@ -285,11 +285,11 @@ def test_a_rollout_under_load_loses_no_request(url, args, batch, sample_archive)
 
 
 def test_jobs_leave_the_service_a_part_of_nodes_that_both_use():
-    left = _beside_jobs(Share(cpus=8.0, gpus=4, memory_gb=32.0, node_cpus=8.0), 0.25)
+    left = _beside_jobs(Share(cpus=8.0, gpus=4, memory_gb=32.0, node_cpus=8.0, feed_cores=None), 0.25)
     assert (left.cpus, left.gpus, left.memory_gb) == (6.0, 3, 24.0)
-    assert _beside_jobs(Share(cpus=2.0, gpus=0, memory_gb=8.0, node_cpus=2.0), 0.5).cpus == 1.0
+    assert _beside_jobs(Share(cpus=2.0, gpus=0, memory_gb=8.0, node_cpus=2.0, feed_cores=None), 0.5).cpus == 1.0
     with pytest.raises(NoRoomForJobs, match="cannot share one GPU"):
-        _beside_jobs(Share(cpus=8.0, gpus=1, memory_gb=32.0, node_cpus=8.0), 0.5)
+        _beside_jobs(Share(cpus=8.0, gpus=1, memory_gb=32.0, node_cpus=8.0, feed_cores=None), 0.5)
 
 
 def test_random_requests_get_what_the_document_says(url, site):
