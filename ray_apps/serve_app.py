@@ -8,6 +8,7 @@ One file for a laptop and for a GPU node: the builder shares out what the cluste
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -97,10 +98,16 @@ def build(args: dict[str, Any]) -> serve.Application:
 
 
 def _with_jobs_folder(settings: ServeSettings) -> ServeSettings:
-    """The folder of jobs by a name that is the same in every process. Raises StoreError where it cannot be written."""
+    """The folder of jobs, by a name that is the same in every process; a new one is for its owner alone.
+
+    Raises StoreError where it cannot be written.
+    """
     if settings.jobs.folder is None:
         return settings
     store = Store(settings.jobs.folder)
+    if store.local:
+        with contextlib.suppress(OSError):  # the next line says why not
+            Path(store.url).mkdir(mode=0o700, parents=True, exist_ok=True)
     store.write_bytes("writable", b"")
     store.delete("writable")
     return settings.model_copy(update={"jobs": settings.jobs.model_copy(update={"folder": store.url})})
