@@ -35,6 +35,7 @@ class Keeper:
 
     def __init__(self, folder: JobFolder, limits: JobSettings, drivers: Starts) -> None:
         self.folder, self.limits, self.drivers = folder, limits, drivers
+        self._started: set[str] = set()
 
     def run(self) -> None:
         """For ever."""
@@ -67,9 +68,9 @@ class Keeper:
             elif self.folder.is_cancelled(job):
                 self._end(job, "cancelled")
             elif self.drivers.lives(job):
-                # It comes up. Told once more: who told it may have died before its word went out.
                 at_work += 1
-                self.drivers.start(job)
+                if job not in self._started:  # by another keeper, who may have died before its word went out
+                    self._start(job)
             elif self.folder.status(job).tries >= MOST_TRIES:
                 self._end(job, "failed", "gave_up")
             else:
@@ -77,7 +78,11 @@ class Keeper:
         for job in waiting[: max(0, self.limits.running - at_work)]:
             status = self.folder.status(job)
             if time.time() >= status.tried_at + _pause_s(status.tries):
-                self.drivers.start(job)
+                self._start(job)
+
+    def _start(self, job: str) -> None:
+        self.drivers.start(job)
+        self._started.add(job)
 
     def _end(self, job: str, state: State, code: str = "") -> None:
         self.folder.end(job, self.folder.status(job).model_copy(update={"state": state, "code": code}))
