@@ -61,6 +61,11 @@ class Drivers:
             return False
         return True
 
+    def stop(self, job: str) -> None:
+        """Kill it, where it is still there."""
+        with contextlib.suppress(ValueError):
+            ray.kill(ray.get_actor(job, namespace=NAMESPACE))
+
 
 class _Driver:
     def drive(self, drivers: Drivers, job: str) -> None:

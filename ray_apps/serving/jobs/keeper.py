@@ -24,10 +24,11 @@ _LONGEST_PAUSE_S = 300.0
 
 
 class Starts(Protocol):
-    """What starts drivers."""
+    """What has drivers."""
 
     def start(self, job: str) -> None: ...
     def lives(self, job: str) -> bool: ...
+    def stop(self, job: str) -> None: ...
 
 
 class Keeper:
@@ -65,6 +66,8 @@ class Keeper:
                 self._remove_old(job)
             elif self.folder.lease(job).is_held():
                 at_work += 1
+            elif self.folder.is_cancelled(job) and self.drivers.lives(job):
+                self.drivers.stop(job)  # it comes up in vain, or goes: its last workers go with it
             elif self.folder.is_cancelled(job):
                 self._end(job, "cancelled")
             elif self.drivers.lives(job):

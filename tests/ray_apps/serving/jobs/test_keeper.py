@@ -39,6 +39,9 @@ class FakeDrivers:
     def lives(self, job: str) -> bool:
         return job in self.alive
 
+    def stop(self, job: str) -> None:
+        self.die(job)
+
     def die(self, job: str) -> None:
         if lease := self.alive.pop(job):
             lease.__exit__(None, None, None)
@@ -93,6 +96,16 @@ def test_a_driver_that_comes_up_is_told_again_what_to_do(folder):
     assert folder.lease(jobs[0]).is_held()
     assert drivers.started == [jobs[0]]
     drivers.die(jobs[0])
+
+
+def test_a_driver_that_never_came_up_does_not_keep_a_cancelled_job(folder):
+    job, drivers = added(folder), FakeDrivers(folder, deaf=True)
+    keeper = keeping(folder, drivers)
+    keeper.look()
+    folder.cancel(job)
+    keeper.look()
+    keeper.look()
+    assert (drivers.alive, folder.state(job)) == ({}, "cancelled")
 
 
 def test_one_that_dies_again_and_again_is_given_up_after_longer_and_longer_pauses(folder):
