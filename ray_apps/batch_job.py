@@ -150,6 +150,7 @@ class _Job:
         self.resources = cluster_resources(self.plan)
         for note in self.resources.notes:
             self.feedback.warning(note)
+        self.feedback.progress(**self.tally.figures())
         # What every assembly needs is put on the cluster once, without the manifest's rows.
         self.shared = ray.put((self.run_record.model_copy(update={"rows": ()}), self.names))
         for medium_id in self.plan.shards:
@@ -354,6 +355,7 @@ def cluster_resources(plan: JobPlan) -> ResourcePlan:
     share = cluster_share(plan.settings.nodes)
     if share.cpus <= 0:
         raise ConnectionError(f"no node of the cluster has the labels {plan.settings.nodes}")
+    share = share.part(plan.settings.share)
     return plan_resources(
         cpus=share.cpus,
         gpus=share.gpus,

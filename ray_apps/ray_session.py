@@ -12,7 +12,7 @@ import threading
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 # Ray reads these when it starts, so they stand before its import. Usage reports are off unless the user turns
@@ -104,6 +104,11 @@ class Share:
     node_cpus: float | None
     feed_cores: int | None
 
+    def part(self, share: float) -> Share:
+        """A share of it, above 0 and at most 1; of GPUs, where there are any, one at least."""
+        gpus = max(1, int(self.gpus * share)) if self.gpus else 0
+        return replace(self, cpus=self.cpus * share, gpus=gpus, memory_gb=self.memory_gb * share)
+
 
 def cluster_share(labels: Mapping[str, str]) -> Share:
     """What the cluster that Ray is joined to has, on nodes that :func:`is_meant`."""
@@ -118,6 +123,12 @@ def cluster_share(labels: Mapping[str, str]) -> Share:
             (cores_to_feed(_gpu_kind(node)) for node in nodes if node["Resources"].get("GPU")), default=None
         ),
     )
+
+
+def share_nodes(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
+    """Whether some node of the cluster that Ray is joined to meets both selectors."""
+    nodes = [node.get("Labels") or {} for node in ray.nodes() if node["Alive"]]
+    return any(is_meant(labels, one) and is_meant(labels, other) for labels in nodes)
 
 
 def _gpu_kind(node: Mapping[str, Any]) -> str | None:

@@ -35,6 +35,7 @@ class Settings(BaseModel):
     formats: tuple[str, ...] = ("srt", "vtt", "json")
     address: str | None = Field(None, description="an existing Ray cluster; None: one on this machine")
     nodes: dict[str, str] = Field({}, description="labels of the nodes to work on, as Ray selects: `value` or `!value`")
+    share: float = Field(1.0, gt=0, le=1, description="of these nodes' CPUs, GPUs and memory, where others work too")
     min_actors: int | None = Field(None, ge=1)
     max_actors: int | None = Field(None, ge=1)
     max_attempts: int = Field(5, ge=1, description="tries of a shard that fails or dies with its worker, over all runs")

@@ -74,6 +74,19 @@ class Translation:
     windows: tuple[PartWindow, ...]
 
 
+@dataclass(frozen=True)
+class Wishes:
+    """What one request wants beside the settings: above ``temperature`` 0 first answers are sampled; ``terms`` are
+    added to the glossary.
+    """
+
+    temperature: float = 0.0
+    terms: tuple[Term, ...] = ()
+
+
+NO_WISHES = Wishes()
+
+
 class VoxtralTranslator:
     """A Voxtral that is asked, judged and asked again.
 
@@ -98,17 +111,24 @@ class VoxtralTranslator:
             )
         self.engine = engine
 
-    async def translate(self, windows: Sequence[Window], source: str, targets: Sequence[str], name: str) -> Translation:
+    async def translate(
+        self,
+        windows: Sequence[Window],
+        source: str,
+        targets: Sequence[str],
+        name: str,
+        wishes: Wishes = NO_WISHES,
+    ) -> Translation:
         """Texts of the windows in every target language, in the windows' order.
 
-        ``source`` is an ISO 639-1 code or ``auto``; ``name`` seeds sampled retries, so that the same window asked
+        ``source`` is an ISO 639-1 code or ``auto``; ``name`` seeds whatever is sampled, so that the same window asked
         again gives the same text.
         """
         spoken = await self._identify(windows) if source == "auto" else source
         used = self.settings.fallback_source if spoken == UNIDENTIFIED else spoken
-        gate, glossary = self.settings.gate, self.settings.glossary
+        gate, glossary = self.settings.gate, (*self.settings.glossary, *wishes.terms)
         asked = (
-            WindowTexts(self.engine, gate, glossary, window, used, f"{name}/{i}").texts(targets)
+            WindowTexts(self.engine, gate, glossary, window, used, f"{name}/{i}", wishes.temperature).texts(targets)
             for i, window in enumerate(windows)
         )
         return Translation(spoken, tuple(await asyncio.gather(*asked)))

@@ -25,7 +25,7 @@ from pipelines.media.decode import Probe, probe
 from pipelines.records import SAMPLE_RATE, Shard, Window
 from pipelines.settings import MediaLimits, VadSettings, WindowSettings
 from pipelines.speech.listen import Listened, listen
-from ray_apps.translator import Translation, TranslatorSettings, VoxtralTranslator
+from ray_apps.translator import Translation, TranslatorSettings, VoxtralTranslator, Wishes
 
 TRIES = 4
 """Of a call whose replica dies. What kills four of them is to blame itself."""
@@ -46,7 +46,7 @@ class Workers(Protocol):
     async def probe(self, path: str, limits: MediaLimits, language: str | None) -> Probe: ...
     async def listen(self, shard: Shard, limits: MediaLimits) -> Listened: ...
     async def translate(
-        self, windows: Sequence[Window], source: str, targets: Sequence[str], name: str
+        self, windows: Sequence[Window], source: str, targets: Sequence[str], name: str, wishes: Wishes
     ) -> Translation: ...
     async def capabilities(self) -> EngineCapabilities: ...
 
@@ -90,13 +90,15 @@ class Translator:
     def capabilities(self) -> EngineCapabilities:
         return self.translator.engine.capabilities
 
-    async def translate(self, windows: Sequence[Window], source: str, targets: Sequence[str], name: str) -> Translation:
+    async def translate(
+        self, windows: Sequence[Window], source: str, targets: Sequence[str], name: str, wishes: Wishes
+    ) -> Translation:
         seconds = sum(window.end_s - window.start_s for window in windows)
         if not self.audio_s:
             self._moved = time.monotonic()
         self.audio_s += seconds
         try:
-            answer = await self.translator.translate(windows, source, targets, name)
+            answer = await self.translator.translate(windows, source, targets, name, wishes)
         except EngineError:
             # As in the batch job: a broken accelerator stays broken. Serve starts a fresh replica, and the ingress
             # asks another one.
@@ -131,8 +133,10 @@ class Replicas:
     async def listen(self, shard: Shard, limits: MediaLimits) -> Listened:
         return await asked(self._media.listen, shard, limits)
 
-    async def translate(self, windows: Sequence[Window], source: str, targets: Sequence[str], name: str) -> Translation:
-        return await asked(self._translator.translate, list(windows), source, tuple(targets), name)
+    async def translate(
+        self, windows: Sequence[Window], source: str, targets: Sequence[str], name: str, wishes: Wishes
+    ) -> Translation:
+        return await asked(self._translator.translate, list(windows), source, tuple(targets), name, wishes)
 
     async def capabilities(self) -> EngineCapabilities:
         await asked(self._media.ready)
