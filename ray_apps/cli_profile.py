@@ -111,12 +111,8 @@ def as_figures(profile: Profile) -> dict[str, Any]:
 
 def shown(profile: Profile) -> Group:
     """The profile as tables."""
-    return Group(
-        _operations(profile),
-        _workers(profile),
-        *(Text(visible(sentence)) for sentence in _sentences(profile)),
-        Text(""),
-    )
+    sentences = [Text(visible(sentence)) for sentence in _sentences(profile)]
+    return Group(_operations(profile), _workers(profile), *sentences)
 
 
 def _operations(profile: Profile) -> Table:
@@ -141,16 +137,16 @@ def _cells(line: Line) -> list[str]:
     return [
         str(line.count),
         _seconds(line.total_s),
-        "-" if line.share is None else f"{line.share:.1%}",
+        "-" if line.share is None else f"{line.share:.0%}",
         *(_seconds(each) for each in (line.p50_s, line.p95_s, line.p99_s)),
-        "-" if line.rtfx is None else f"{line.rtfx:.{1 if line.rtfx < 100 else 0}f}",
+        "-" if line.rtfx is None else _digits(line.rtfx),
         f"{line.tokens / line.total_s:.0f}" if line.tokens and line.total_s else "-",
     ]
 
 
 def _workers(profile: Profile) -> Table:
-    table = _table(("node", "actor", "does"), ("busy", "memory", "GPU", "its memory"))
-    table.add_column("now", no_wrap=True)
+    table = _table(("node", "actor", "does"), ("busy", "memory", "GPU"))
+    table.add_column("now")
     slow = {(each.node, each.worker) for each in profile.stragglers}
     # Whoever is slow is always among those that are shown.
     first = sorted(profile.workers, key=lambda each: ((each.node, each.name) not in slow, each.silent_s, -each.busy))
@@ -160,9 +156,8 @@ def _workers(profile: Profile) -> Table:
             visible(worker.name),
             "\n".join(worker.stages),
             f"{worker.busy:.0%}",
-            _or_dash(worker.memory_gb, "{:.1f} GB"),
-            _or_dash(worker.gpu_busy, "{:.0%}"),
-            _or_dash(worker.gpu_memory_gb, "{:.1f} GB"),
+            "-" if worker.memory_gb is None else f"{worker.memory_gb:.1f} GB",
+            _gpu(worker),
             _now(worker),
             style="bold" if (worker.node, worker.name) in slow else None,
         )
@@ -194,11 +189,21 @@ def _sentences(profile: Profile) -> list[str]:
     return [*said, f"{_seconds(profile.total_s)} of work in all stages{filled}, {gpu}; as of {when}"]
 
 
-def _or_dash(value: float | None, form: str) -> str:
-    return "-" if value is None else form.format(value)
+def _gpu(worker: WorkerLine) -> str:
+    busy = [] if worker.gpu_busy is None else [f"{worker.gpu_busy:.0%}"]
+    memory = [] if worker.gpu_memory_gb is None else [f"{worker.gpu_memory_gb:.0f} GB"]
+    return ", ".join(busy + memory) or "-"
 
 
 def _seconds(seconds: float) -> str:
-    if seconds >= 600:
-        return f"{seconds / 3600:.1f} h" if seconds >= 36_000 else f"{seconds / 60:.0f} min"
-    return f"{seconds:.1f} s" if seconds >= 1 else f"{seconds * 1e3:.3g} ms"
+    for unit, name in ((3600.0, "h"), (60.0, "min")):
+        if seconds >= 10 * unit:
+            return f"{_digits(seconds / unit)} {name}"
+    return f"{_digits(seconds)} s" if seconds >= 1 else f"{_digits(seconds * 1e3)} ms"
+
+
+def _digits(value: float) -> str:
+    """Two digits or more, in little room."""
+    if value >= 10_000:
+        return f"{value / 1000:.0f} k"
+    return f"{value:.1f}" if value < 10 else f"{value:.0f}"

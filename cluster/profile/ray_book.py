@@ -14,7 +14,7 @@ from typing import Any, cast
 
 import ray
 from ray.actor import ActorHandle
-from ray.exceptions import GetTimeoutError, RayActorError, RayError
+from ray.exceptions import ActorDiedError, GetTimeoutError, RayActorError, RayError
 
 from cluster.profile.book import Book, Cost, Snapshot
 
@@ -38,6 +38,12 @@ def open_book(name: str) -> ActorHandle:
 def open_lasting_book(name: str) -> ActorHandle:
     """As :func:`open_book`, but it outlives its maker: for services, whose replicas come and go."""
     return _open(name, {"lifetime": "detached"})
+
+
+def close_book(name: str) -> None:
+    """End a book; one that is not there is no error."""
+    with contextlib.suppress(ValueError, RayError):
+        ray.kill(ray.get_actor(name, NAMESPACE))
 
 
 def _open(name: str, options: dict[str, str]) -> ActorHandle:
@@ -66,7 +72,7 @@ def read_book(name: str) -> Snapshot:
 
 
 class Keeper:
-    """The driver's copy of its run's book: it outlives the book, fills a new one, and is saved now and then.
+    """The driver's copy of its run's book: it outlives the book, opens and fills a new one, and is saved now and then.
 
     ``save`` is given every new copy, in a thread of its own; an OSError of it is left for the next time.
     """
@@ -97,8 +103,7 @@ class Keeper:
         done = {name: cost.count for name, cost in self._costs.items()} | dict(calls or {})
         while self._learn() is not None and self._lacks(done) and time.monotonic() < until:
             time.sleep(0.05)
-        with contextlib.suppress(RayError):
-            ray.kill(self._actor)
+        close_book(self.name)
         self._store()
 
     def _keep(self) -> None:
@@ -117,6 +122,9 @@ class Keeper:
             self._own.tell_parts(self.name, dict(self._costs))
         try:
             theirs = _knows(self._actor)
+        except ActorDiedError:  # somebody ended it
+            self._actor = open_book(self.name)
+            return None
         except (RayActorError, GetTimeoutError):
             return None
         self._own.join(theirs)

@@ -25,10 +25,12 @@ BEAT_S = 2.0
 _SOON_S = 0.1
 _REST = 100
 _SPANS_AT_ONCE = 500
+_LOOKS = 30
+"""For a book that is not there, before its run is taken to be over."""
 
 
 class Reporter:
-    """Hands ``profiler`` over to the book called ``book``. Never raises, and never waits."""
+    """Hands ``profiler`` over to the book called ``book``. Never raises; only its thread ever waits."""
 
     def __init__(self, book: str) -> None:
         self.book = book
@@ -40,6 +42,7 @@ class Reporter:
         self._sent: Any = None
         self._receipt = Receipt("", 0)
         self._rest_until = 0.0
+        self._missed = 0
         self._one_at_a_time = threading.Lock()
         self._closed = threading.Event()
         self._left = threading.Event()
@@ -49,20 +52,17 @@ class Reporter:
     def hand_over(self) -> None:
         """Send what is recorded; while the last hand-over is on its way, or rests, leave it to the thread."""
         if self.is_closed or not self._one_at_a_time.acquire(blocking=False):
+            self._left.set()
             return
         try:
             began = time.perf_counter()
-            if time.monotonic() < self._rest_until or not self._has_arrived():
+            if self._actor is None or time.monotonic() < self._rest_until or not self._has_arrived():
                 self._left.set()
                 return
             self._left.clear()
             self._send()
             self._rest_until = time.monotonic() + _REST * (time.perf_counter() - began)
         except RayError:
-            self._rest_until = time.monotonic() + BEAT_S
-        except ValueError:  # no such book: not yet, or, where it was there before, its run is over
-            if self._receipt.book:
-                self.close()
             self._rest_until = time.monotonic() + BEAT_S
         finally:
             self._one_at_a_time.release()
@@ -83,16 +83,14 @@ class Reporter:
         sent, self._sent = self._sent, None
         try:
             receipt: Receipt = ray.get(sent)
-        except ActorDiedError:
+        except ActorDiedError:  # for good; its run is over, or has opened another one
             self._actor = None
-            return True
+            return False
         # A book that was lost and is another one now gets all spans that are still here.
         self._receipt = receipt if receipt.book == self._receipt.book else Receipt(receipt.book, 0)
         return True
 
     def _send(self) -> None:
-        if self._actor is None:
-            self._actor = ray.get_actor(self.book, NAMESPACE)
         first, spans = self.profiler.spans(self._receipt.next_span)
         self._number += 1
         told = HandOver(
@@ -114,7 +112,19 @@ class Reporter:
                 look_at = time.monotonic() + BEAT_S
                 for name, value in process_figures(self.worker.gpus).items():
                     self.profiler.gauge(name, value)
+            if self._actor is None:
+                self._find()
             self.hand_over()
+
+    def _find(self) -> None:
+        """Looking a name up may take long, where the cluster is in trouble."""
+        try:
+            self._actor, self._missed = ray.get_actor(self.book, NAMESPACE), 0
+        except (ValueError, RayError):
+            self._missed += 1
+            if self._missed == _LOOKS:
+                self.close()
+            self._closed.wait(BEAT_S)
 
 
 def this_worker() -> Worker:
