@@ -1,8 +1,8 @@
 """A worker's side of the profile: what this process records, handed over to the run's book.
 
 At the end of a piece of work, and every two seconds besides, all that was recorded so far is sent, and nobody waits
-for an answer. The next hand-over is made once the one before has arrived, and after a rest of a hundred times what
-it took: a slow book slows down nothing but the profile.
+for an answer. The next hand-over is made once the one before has arrived, and after a rest of a hundred times the
+CPU that it took: a slow book slows down nothing but the profile.
 """
 
 from __future__ import annotations
@@ -55,13 +55,13 @@ class Reporter:
             self._left.set()
             return
         try:
-            began = time.perf_counter()
+            began = time.thread_time()
             if self._actor is None or time.monotonic() < self._rest_until or not self._has_arrived():
                 self._left.set()
                 return
             self._left.clear()
             self._send()
-            self._rest_until = time.monotonic() + _REST * (time.perf_counter() - began)
+            self._rest_until = time.monotonic() + min(BEAT_S, _REST * (time.thread_time() - began))
         except RayError:
             self._rest_until = time.monotonic() + BEAT_S
         finally:

@@ -71,7 +71,8 @@ def test_a_worker_hands_over_as_it_ends_its_work_and_its_death_takes_nothing_alo
     ray.get(worker.work.remote(keeper.name, "m/00000"))
     wait_for_condition(lambda: told(keeper.name) == 1.0)
     ray.kill(worker)
-    ray.get(FakeWorker.remote().work.remote(keeper.name, "m/00001"))
+    other = FakeWorker.remote()
+    ray.get(other.work.remote(keeper.name, "m/00001"))
     wait_for_condition(lambda: told(keeper.name) == 2.0)
     for _ in range(2):
         keeper.finished({"engine": 1.0})
