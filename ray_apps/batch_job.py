@@ -17,6 +17,7 @@ from typing import Any
 
 import ray
 
+from cluster.derived import shards_to_fill
 from cluster.feedback import Feedback
 from cluster.profile.ray_book import Keeper
 from cluster.resources import ResourcePlan
@@ -33,7 +34,7 @@ from pipelines.media.media_error import MediaError
 from pipelines.records import UNIDENTIFIED, Failure, Medium, Shard
 from pipelines.settings import MediaLimits
 from ray_apps import profiled
-from ray_apps.plan import CLUSTER_CPU, CLUSTER_GPU, JobPlan, plan_job, warn_of_pair
+from ray_apps.plan import CLUSTER_CPU, CLUSTER_GPU, JobPlan, actor_memory_gb, plan_job, warn_of_pair
 from ray_apps.ray_session import (
     bounded_actor_retries,
     cluster_address,
@@ -353,9 +354,10 @@ def results(
         compute=ray.data.ActorPoolStrategy(
             min_size=resources.min_actors,
             max_size=resources.max_actors,
-            # One at work and one waiting: a shard that kills its worker has no neighbour to take along.
-            max_tasks_in_flight_per_actor=2,
-            max_concurrent_calls_per_actor=1,
+            # As many waiting as at work; below 1.75 times, a pool never grows. Who was beside a shard that kills its
+            # worker is tried again alone (ray_apps/company.py).
+            max_tasks_in_flight_per_actor=2 * resources.actor_shards,
+            max_concurrent_calls_per_actor=resources.actor_shards,
         ),
         num_cpus=resources.actor_cpus,
         num_gpus=resources.actor_gpus or None,
@@ -376,8 +378,10 @@ def cluster_resources(plan: JobPlan) -> ResourcePlan:
         memory_gb=share.memory_gb,
         min_actors=plan.settings.min_actors,
         max_actors=plan.settings.max_actors,
-        actor_memory_gb=plan.checkpoint.memory_gb(plan.recipe.dtype) + 1.0,
+        actor_memory_gb=actor_memory_gb(plan.checkpoint, plan.recipe.dtype),
         node_cpus=share.node_cpus,
+        feed_cores=share.feed_cores,
+        gpu_shards=shards_to_fill(windows_a_shard=plan.settings.windows.shard_s / plan.recipe.window_s),
         shards=len(plan.missing),
     )
 

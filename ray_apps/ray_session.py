@@ -23,6 +23,7 @@ os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 
 import ray
 
+from cluster.derived import cores_to_feed
 from cluster.limits import memory_limit
 
 
@@ -93,12 +94,15 @@ def _object_store_bytes() -> int:
 
 @dataclass(frozen=True)
 class Share:
-    """What some nodes have together; ``node_cpus`` is the smallest node's, of those with a whole CPU."""
+    """What some nodes have together; ``node_cpus`` is the smallest node's, of those with a whole CPU. ``feed_cores``:
+    cores that must listen for each GPU, of the kind that needs most.
+    """
 
     cpus: float
     gpus: int
     memory_gb: float
     node_cpus: float | None
+    feed_cores: int | None
 
 
 def cluster_share(labels: Mapping[str, str]) -> Share:
@@ -110,7 +114,15 @@ def cluster_share(labels: Mapping[str, str]) -> Share:
         gpus=int(sum(has.get("GPU", 0.0) for has in resources)),
         memory_gb=sum(has.get("memory", 0.0) for has in resources) / 2**30,
         node_cpus=min((has["CPU"] for has in resources if has.get("CPU", 0.0) >= 1), default=None),
+        feed_cores=max(
+            (cores_to_feed(_gpu_kind(node)) for node in nodes if node["Resources"].get("GPU")), default=None
+        ),
     )
+
+
+def _gpu_kind(node: Mapping[str, Any]) -> str | None:
+    """``B200``, where Ray found it out."""
+    return (node.get("Labels") or {}).get("ray.io/accelerator-type")
 
 
 def is_meant(has: Mapping[str, str], labels: Mapping[str, str]) -> bool:

@@ -20,10 +20,12 @@ from ray.serve.handle import DeploymentHandle
 
 from b200_kernels.checkpoints import Checkpoint, check_pair, default_model, open_checkpoint
 from b200_kernels.engines import check_installed
+from cluster.derived import MOST_ROWS
+from cluster.model_needs import VOXTRAL_MINI
 from cluster.profile.ray_book import open_lasting_book
 from cluster.resources import ResourcePlan
 from cluster.resources import plan as plan_resources
-from ray_apps.plan import CLUSTER_CPU, CLUSTER_GPU, Accelerator, resolve, this_machine
+from ray_apps.plan import CLUSTER_CPU, CLUSTER_GPU, Accelerator, actor_memory_gb, resolve, this_machine
 from ray_apps.profiled import SERVICE
 from ray_apps.ray_session import cluster_share
 from ray_apps.serving.app import Served, make_app
@@ -36,7 +38,7 @@ from ray_apps.translator import TranslatorSettings
 
 APP, INGRESS, MEDIA, TRANSLATOR = "voxtral", "Ingress", "MediaPreparation", "VoxtralTranslator"
 
-_WINDOWS_A_TRANSLATOR = {"gpu": 128, "cpu": 8}
+_WINDOWS_A_TRANSLATOR = {"gpu": MOST_ROWS // VOXTRAL_MINI.texts, "cpu": 8}
 """In flight in one replica: what fills its batch, and little more, so that the rest goes to others."""
 _MEDIA_CALLS = 4
 """At a time in one media replica: decoding is in children, and a probe must not wait for an hour's decoding."""
@@ -102,8 +104,9 @@ def _resources(settings: ServeSettings, checkpoint: Checkpoint, recipe: Recipe) 
         memory_gb=share.memory_gb,
         min_actors=settings.min_replicas,
         max_actors=settings.max_replicas,
-        actor_memory_gb=checkpoint.memory_gb(recipe.dtype) + 1.0,
+        actor_memory_gb=actor_memory_gb(checkpoint, recipe.dtype),
         node_cpus=share.node_cpus,
+        feed_cores=share.feed_cores,
     )
 
 

@@ -30,6 +30,7 @@ from quality.language_id import identify
 from quality.settings import GateSettings
 from quality.similarity import require
 from ray_apps import profiled
+from ray_apps.company import Company
 from ray_apps.rows import ShardRow, error_row
 from ray_apps.window_texts import WindowTexts
 
@@ -86,6 +87,7 @@ class VoxtralTranslator:
 
     def __init__(self, settings: TranslatorSettings, engine: SpeechEngine | None = None) -> None:
         self.settings = settings
+        self._company = Company()
         if settings.gate.meaning:
             require()
         if engine is None:
@@ -138,21 +140,21 @@ class VoxtralTranslator:
     async def _shard(self, row: ShardRow) -> ShardRow:
         if row.part is not None or row.failure is not None:
             return row
-        try:
-            attempt = self._begin(row.shard.name)
-        except OSError as error:
-            return ShardRow(row.shard, failure=Failure(kind="store", detail=str(error), permanent=False))
-        if attempt is not None and attempt.died >= self.settings.max_attempts:
-            detail = f"its worker died {attempt.died} times; try it alone with --retry-errors"
-            done = error_row(row, Failure(kind="worker_died", detail=detail, permanent=True), self.settings.fingerprint)
-        else:
-            with profiled.stage(self.settings.profile, "translate", row.shard.name) as costs:
-                done = await self._tried(row)
-                if done.part is not None and "engine" in done.seconds:
-                    shard_s = row.shard.end_s - row.shard.start_s
-                    self.tell(costs, row.windows, done.seconds["engine"], shard_s)
-        self._end(attempt)
-        return done
+        async with self._company.joined(lambda: self._begin(row.shard.name), _has_died) as attempt:
+            if isinstance(attempt, Failure):
+                return ShardRow(row.shard, failure=attempt)
+            if attempt is not None and attempt.died >= self.settings.max_attempts:
+                detail = f"its worker died {attempt.died} times; try it alone with --retry-errors"
+                failure = Failure(kind="worker_died", detail=detail, permanent=True)
+                done = error_row(row, failure, self.settings.fingerprint)
+            else:
+                with profiled.stage(self.settings.profile, "translate", row.shard.name) as costs:
+                    done = await self._tried(row)
+                    if done.part is not None and "engine" in done.seconds:
+                        shard_s = row.shard.end_s - row.shard.start_s
+                        self.tell(costs, row.windows, done.seconds["engine"], shard_s)
+            self._end(attempt)
+            return done
 
     async def _tried(self, row: ShardRow) -> ShardRow:
         """The row with a part, or with the failure that keeps it open."""
@@ -201,11 +203,14 @@ class VoxtralTranslator:
             heard_s = sum(window.end_s - window.start_s for window in windows)
             costs.fill = heard_s / (len(windows) * self.engine.capabilities.chunk_s)
 
-    def _begin(self, shard_name: str) -> ShardAttempt | None:
-        """Note that this shard is tried; the note outlives every process. Raises StoreError."""
+    def _begin(self, shard_name: str) -> ShardAttempt | Failure | None:
+        """Note that this shard is tried; the note outlives every process. A Failure where the store takes no note."""
         if self.settings.ledger_url is None:
             return None
-        return self._parts(self.settings.ledger_url).begin_attempt(shard_name, self.settings.run)
+        try:
+            return self._parts(self.settings.ledger_url).begin_attempt(shard_name, self.settings.run)
+        except OSError as error:
+            return Failure(kind="store", detail=str(error), permanent=False)
 
     def _end(self, attempt: ShardAttempt | None) -> None:
         if attempt is not None and self.settings.ledger_url is not None:
@@ -215,3 +220,7 @@ class VoxtralTranslator:
 
     def _parts(self, url: str) -> PartStore:
         return PartStore(Store(url), self.settings.fingerprint)
+
+
+def _has_died(attempt: ShardAttempt | Failure | None) -> bool:
+    return isinstance(attempt, ShardAttempt) and attempt.died > 0

@@ -31,8 +31,9 @@ K = TypeVar("K", bound=Hashable)
 class Line:
     """An operation, over all workers that the line's other names leave open (an empty name stands for all of them).
 
-    Seconds are those of workers side by side, so that their total may exceed the time that went by. ``share`` is the
-    part of all stages' time, ``rtfx`` seconds of audio a second of work; None for what has no audio or no stage.
+    Seconds are those of pieces of work side by side (workers', and a worker's own where it has several under way), so
+    that their total may exceed the time that went by. ``share`` is the part of all stages' time, ``rtfx`` seconds of
+    audio a second of work; None for what has no audio or no stage.
     """
 
     operation: str
