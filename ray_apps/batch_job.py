@@ -76,6 +76,7 @@ def run_job(settings: Settings, feedback: Feedback) -> RunSummary:
         try:
             stack.enter_context(ray_session(settings.address))
             stack.enter_context(terminated_as_interrupted())
+            stack.callback(job.end_profile)
             job.tally.begin(time.monotonic() - began)
             job.run()
         except KeyboardInterrupt:
@@ -298,13 +299,16 @@ class _Job:
                     self.not_muxed += 1
                     self.feedback.warning(f"{names[ended]}: no copy with subtitles: {problem}")
 
+    def end_profile(self) -> None:
+        """Save what the profile knows, and end its book."""
+        if self.profile:
+            self.profile.close({"assemble": len(self.tally.reports)})
+
     def finish(self, interrupted: bool, wall_s: float) -> RunSummary:
         """The tables and the summary, from the ledger."""
         if ray.is_initialized():
             # Media that are being assembled right now would look open to the tables.
             self._collect(wait_s=30)
-            if self.profile:
-                self.profile.close({"assemble": len(self.tally.reports)})
         totals = write_tables(self.plan.store, self.run_record, self.tally.open_failures())
         for sentence in (*totals.damaged, *totals.kept_edits, *totals.lost_corrections):
             self.feedback.warning(sentence)

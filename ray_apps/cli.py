@@ -183,6 +183,9 @@ def profile(
     address: Annotated[
         str | None, typer.Option(help="The Ray cluster to look at.", show_default="this machine's")
     ] = None,
+    name: Annotated[
+        str | None, typer.Option(help="Which profile of the cluster.", show_default="the newest run's")
+    ] = None,
     once: Annotated[bool, typer.Option("--once", help="Show it once; else it is renewed until Ctrl-C.")] = False,
     json_file: JsonFile = None,
     trace: Annotated[
@@ -192,7 +195,7 @@ def profile(
     debug: Debug = False,
 ) -> None:
     """Where the time of a run goes, over all its actors: while it runs, or from its output folder."""
-    _exit_with(lambda: _profile(out, address, once, json_file, trace, picture), debug)
+    _exit_with(lambda: _profile(out, address, name, once, (json_file, trace, picture)), debug)
 
 
 @app.command()
@@ -380,22 +383,20 @@ def _verify(out: str, json_file: Path | None) -> int:
     return INCOMPLETE if verification.problems else DONE
 
 
-def _profile(
-    out: str | None, address: str | None, once: bool, json_file: Path | None, trace: Path | None, picture: Path | None
-) -> int:
+def _profile(out: str | None, address: str | None, name: str | None, once: bool, files: tuple[Path | None, ...]) -> int:
     from ray_apps.cli_settings import UsageError
 
-    if out is not None and address is not None:
-        raise UsageError("give OUT, for what it keeps, or --address, for what runs there now")
-    for option, path in (("--json", json_file), ("--trace", trace), ("--picture", picture)):
+    if out is not None and (address or name or once):
+        raise UsageError("give OUT, for what it keeps, or --address, --name and --once, for what runs now")
+    for option, path in zip(("--json", "--trace", "--picture"), files, strict=True):
         _check_writable(option, path)
     from ray_apps.cli_profile import Written, show_live, show_saved
 
-    written = Written(json_file, trace, picture)
+    written = Written(*files)
     if out is not None:
         show_saved(out, Console(), written)
     else:
-        show_live(address, once, Console(), written)
+        show_live(address, name, once, Console(), written)
     return DONE
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from ray_apps.ray_session import cluster_address, ray_session
 REFRESH_S = 2.0
 _SHOWN_WORKERS = 20
 _LONG_SILENT_S = 30.0
+_OVER = "of a run that is over: voxtral profile OUT"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,52 +57,55 @@ def show_saved(out: str, console: Console, written: Written) -> None:
     snapshot = load_profile(store, run.fingerprint)
     if snapshot is None:
         raise NoBook(f"{out} holds no profile: its run did no work, began a moment ago, or had `profiling: false`")
+    _show(snapshot, console, written)
+
+
+def show_live(address: str | None, name: str | None, once: bool, console: Console, written: Written) -> None:
+    """What runs on a cluster right now, until Ctrl-C or its end; once, where no person looks. Raises NoBook."""
+    try:
+        with ray_session(cluster_address(address) or "auto"):
+            name = name or _newest()
+            if once or not console.is_terminal:
+                _show(read_book(name), console, written)
+            else:
+                _watch(name, console, written)
+    except NoBook:
+        raise
+    except ConnectionError as error:
+        where = f"at {address}" if address else "on this machine"
+        raise NoBook(f"no Ray cluster answers {where}, so nothing is profiled there now; {_OVER}") from error
+
+
+def _show(snapshot: Snapshot, console: Console, written: Written) -> None:
     console.print(shown(view(snapshot)), highlight=False)
     written.write(snapshot)
 
 
-def show_live(address: str | None, once: bool, console: Console, written: Written) -> None:
-    """What runs on a cluster right now, until Ctrl-C or its end; once, where no person looks. Raises NoBook."""
-    try:
-        with ray_session(cluster_address(address) or "auto"):
-            name = _newest()
-            latest = _latest(name)
-            if once or not console.is_terminal:
-                console.print(shown(view(latest())), highlight=False)
-                written.write(latest())
-            else:
-                _watch(latest, console, written)
-    except ConnectionError as error:
-        if isinstance(error, NoBook):
-            raise
-        raise NoBook(f"{error}; of a run that is over: voxtral profile OUT") from error
-
-
-def _watch(latest: Callable[[], Snapshot], console: Console, written: Written) -> None:
-    snapshot = latest()
+def _watch(name: str, console: Console, written: Written) -> None:
+    """Again and again, until Ctrl-C or the run's end."""
+    snapshot = read_book(name)
     try:
         with Live(shown(view(snapshot)), console=console, auto_refresh=False) as live:
             while True:
                 time.sleep(REFRESH_S)
-                snapshot = latest()
+                snapshot = read_book(name)
                 live.update(shown(view(snapshot)), refresh=True)
-    except (KeyboardInterrupt, NoBook):
-        written.write(snapshot)
+    except KeyboardInterrupt:
+        pass
+    except NoBook:
+        get_feedback().info(f"{name} has ended; {_OVER}")
+    written.write(snapshot)
 
 
 def _newest() -> str:
     found = books()
     if not found:
-        raise NoBook("nothing is profiled on this cluster now; of a run that is over: voxtral profile OUT")
+        raise NoBook(f"nothing is profiled on this cluster now; {_OVER}")
     snapshots = {name: read_book(name) for name in found}
     name = max(found, key=lambda each: max((w.began_at for w in snapshots[each].workers), default=0.0))
     if len(found) > 1:
-        get_feedback().info(f"{len(found)} are at work; this is {name}, the newest. Of another: voxtral profile OUT")
+        get_feedback().info(f"this is {name}; others, for --name: {', '.join(each for each in found if each != name)}")
     return name
-
-
-def _latest(name: str) -> Callable[[], Snapshot]:
-    return lambda: read_book(name)
 
 
 def as_figures(profile: Profile) -> dict[str, Any]:
@@ -154,11 +158,11 @@ def _workers(profile: Profile) -> Table:
         table.add_row(
             visible(worker.node),
             visible(worker.name),
-            "\n".join(worker.stages),
+            "\n".join(visible(stage) for stage in worker.stages),
             f"{worker.busy:.0%}",
             "-" if worker.memory_gb is None else f"{worker.memory_gb:.1f} GB",
             _gpu(worker),
-            _now(worker),
+            visible(_now(worker)),
             style="bold" if (worker.node, worker.name) in slow else None,
         )
     if len(first) > _SHOWN_WORKERS:

@@ -17,7 +17,7 @@ _STEPS = 240
 _LINES = 80
 """Workers that are drawn: those that worked most."""
 _LEFT, _WIDTH, _TOP, _HEIGHT, _GAP = 250, 960, 64, 16, 4
-_COLOURS = ("#3465a4", "#c17d11", "#4e9a06", "#a40000", "#75507b", "#06989a")
+_COLOURS = ("#3465a4", "#c17d11", "#4e9a06", "#75507b", "#06989a", "#a40000")
 _FONT = {"font_family": "sans-serif", "fill": "#222"}
 
 
