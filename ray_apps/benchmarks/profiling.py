@@ -9,8 +9,10 @@ waiting for nothing, and ``stages_share`` what three of them are of an average s
 
 from __future__ import annotations
 
+import contextlib
 import json
 import statistics
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +32,7 @@ from ray_apps.settings import Settings
 
 _STAGES = ("listen", "translate", "record")
 _CALLS = 2000
+_LOOK_S = 0.25
 
 
 @dataclass(frozen=True)
@@ -104,22 +107,42 @@ def _run(media: Path, work: Path, profiling: bool) -> Run:
         profiling=profiling,
     )
     settings = settings.model_copy(update={"windows": settings.windows.model_copy(update={"shard_s": SHARD_S})})
-    before = _cpu_s()
-    summary = run_job(settings, SilentFeedback())
-    return Run(summary.wall_s - summary.startup_s, _cpu_s() - before, summary.shards_done)
+    with _Cpu() as cpu:
+        summary = run_job(settings, SilentFeedback())
+    return Run(summary.wall_s - summary.startup_s, cpu.seconds, summary.shards_done)
 
 
-def _cpu_s() -> float:
-    """Of this process and all below it, also those that have ended."""
-    total = 0.0
-    here = psutil.Process()
-    for process in (here, *here.children(recursive=True)):
-        try:
-            times = process.cpu_times()
-        except psutil.NoSuchProcess:
-            continue
-        total += times.user + times.system + times.children_user + times.children_system
-    return float(total)
+class _Cpu:
+    """CPU ``seconds`` of this process and all below it, also of those that end: Ray does not wait for its workers, so
+    the system adds theirs to nobody's, and they are looked at all the time.
+    """
+
+    def __enter__(self) -> _Cpu:
+        self._spent: dict[psutil.Process, float] = {}
+        self._look()
+        self._before = sum(self._spent.values())
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+        self._look()
+        self.seconds = sum(self._spent.values()) - self._before
+
+    def _watch(self) -> None:
+        while not self._ended.wait(_LOOK_S):
+            self._look()
+
+    def _look(self) -> None:
+        here = psutil.Process()
+        for process in (here, *here.children(recursive=True)):
+            with contextlib.suppress(psutil.Error):
+                times = process.cpu_times()
+                # Children's times are those of decoders, which are waited for.
+                self._spent[process] = times.user + times.system + times.children_user + times.children_system
 
 
 def _ratio(ones: list[float], others: list[float]) -> float:
