@@ -91,6 +91,10 @@ def _object_store_bytes() -> int:
     return max(256 * 2**20, min(2 * 2**30, int(memory_limit() * 0.1)))
 
 
+_ACCELERATOR = "accelerator_type:"
+"""What Ray calls the resource that tells a node's kind of GPU."""
+
+
 @dataclass(frozen=True)
 class Share:
     """What some nodes have together; ``node_cpus`` is the smallest node's, of those with a whole CPU."""
@@ -111,6 +115,20 @@ def cluster_share(labels: Mapping[str, str]) -> Share:
         memory_gb=sum(has.get("memory", 0.0) for has in resources) / 2**30,
         node_cpus=min((has["CPU"] for has in resources if has.get("CPU", 0.0) >= 1), default=None),
     )
+
+
+def cluster_hardware(labels: Mapping[str, str]) -> str:
+    """The same nodes in words: ``"2 nodes, 64 CPUs, 8 GPUs (B200), 512 GB"``."""
+    nodes = [node for node in ray.nodes() if node["Alive"] and is_meant(node.get("Labels") or {}, labels)]
+    share = cluster_share(labels)
+    kinds = sorted({name.partition(":")[2] for node in nodes for name in node["Resources"] if _ACCELERATOR in name})
+    gpus = _counted(share.gpus, "GPU") + (f" ({', '.join(kinds)})" if kinds else "") if share.gpus else "no GPU"
+    cpus = _counted(int(share.cpus), "CPU")
+    return f"{_counted(len(nodes), 'node')}, {cpus}, {gpus}, {share.memory_gb:.0f} GB for Ray"
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def is_meant(has: Mapping[str, str], labels: Mapping[str, str]) -> bool:
