@@ -1,4 +1,4 @@
-"""The command ``voxtral``: translate, serve, verify, apply-review, doctor.
+"""The command ``voxtral``: translate, serve, verify, report, apply-review, doctor.
 
 Everything heavy (Ray, torch, transformers) is imported inside the commands, so that ``--help`` is instant.
 Results go to stdout, messages to stderr. Exit codes: 0 all done; 1 something failed or is left; 2 the command
@@ -20,7 +20,7 @@ from rich.console import Console
 
 from ray_apps.cli_feedback import get_feedback
 
-COMMANDS = ("translate", "verify", "apply-review", "doctor", "benchmark", "serve", "serve-key")
+COMMANDS = ("translate", "verify", "report", "apply-review", "doctor", "benchmark", "serve", "serve-key")
 OUR_PACKAGES = {"ray_apps", "pipelines", "b200_kernels", "quality", "cluster"}
 """Errors of their own classes are written for the user; all others are not."""
 DONE, INCOMPLETE, USAGE, INTERRUPTED = 0, 1, 2, 130
@@ -173,6 +173,19 @@ def verify(
 ) -> None:
     """Compare a run's list of media with its output; exit 1 on anything lost, doubled or unaccounted for."""
     _exit_with(lambda: _verify(out, json_file), debug)
+
+
+@app.command()
+def report(
+    out: Annotated[str, typer.Argument(metavar="OUT", help="Output folder of a run.")],
+    page: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="FILE.html", show_default="report.html in OUT")
+    ] = None,
+    json_file: JsonFile = None,
+    debug: Debug = False,
+) -> None:
+    """One HTML page on a run: what was done, how fast, how good, what went wrong and what to do about it."""
+    _exit_with(lambda: _report(out, page, json_file), debug)
 
 
 @app.command()
@@ -360,6 +373,27 @@ def _verify(out: str, json_file: Path | None) -> int:
     return INCOMPLETE if verification.problems else DONE
 
 
+def _report(out: str, page: Path | None, json_file: Path | None) -> int:
+    from pipelines.archive.storage import Store
+    from ray_apps.cli_report import show_rows, write_json
+    from ray_apps.report.facts import as_json
+    from ray_apps.report.gather import gather
+    from ray_apps.report.page import PAGE, headline, render
+
+    _check_json_file(json_file)
+    _check_writable("--out", page)
+    store = Store(out)
+    facts = gather(store)
+    if page is None:
+        store.write_bytes(PAGE, render(facts))
+    else:
+        page.write_bytes(render(facts))
+    show_rows([("run", headline(facts)[1]), ("report", str(page or store.url_of(PAGE)))], Console())
+    if json_file is not None:
+        write_json(as_json(facts), json_file)
+    return DONE
+
+
 def _apply_review(out: str, reviews: list[Path], json_file: Path | None) -> int:
     from pipelines.archive.storage import Store
     from pipelines.ledger.apply_review import apply_reviews
@@ -394,6 +428,10 @@ def _doctor(model: str | None, out: str, json_file: Path | None) -> int:
 
 
 def _check_json_file(path: Path | None) -> None:
+    _check_writable("--json", path)
+
+
+def _check_writable(option: str, path: Path | None) -> None:
     """Before the work, not after it."""
     from ray_apps.cli_settings import UsageError
 
@@ -401,7 +439,7 @@ def _check_json_file(path: Path | None) -> None:
         return
     folder = path.parent
     if path.is_dir() or not folder.is_dir() or not os.access(path if path.exists() else folder, os.W_OK):
-        raise UsageError(f"--json {path} cannot be written; name a file in a folder that you may write to")
+        raise UsageError(f"{option} {path} cannot be written; name a file in a folder that you may write to")
 
 
 def _exit_with(command: Callable[[], int], debug: bool) -> None:
