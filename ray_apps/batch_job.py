@@ -30,6 +30,7 @@ from pipelines.ledger.tables import write_summary, write_tables
 from pipelines.media.media_error import MediaError
 from pipelines.records import UNIDENTIFIED, Failure, Medium, Shard
 from pipelines.settings import MediaLimits
+from ray_apps import metered
 from ray_apps.plan import CLUSTER_CPU, CLUSTER_GPU, JobPlan, plan_job, warn_of_pair
 from ray_apps.ray_session import (
     bounded_actor_retries,
@@ -146,6 +147,8 @@ class _Job:
 
     def run(self) -> None:
         """Passes over what is missing, until nothing is left that another try could mend."""
+        metered.unreadable(self.plan.media)
+        self._tell_progress()
         self.resources = cluster_resources(self.plan)
         for note in self.resources.notes:
             self.feedback.warning(note)
@@ -217,8 +220,13 @@ class _Job:
                 self._warn_of_language(row)
                 self._done(row)
             self._collect(wait_s=0)
-            self.feedback.progress(**self.tally.figures())
+            self._tell_progress()
         return still_open
+
+    def _tell_progress(self) -> None:
+        figures = self.tally.figures()
+        metered.progress(figures)
+        self.feedback.progress(**figures)
 
     def _warn_of_language(self, row: ShardRow) -> None:
         """Once for each identified language that the checkpoint does not declare: of named ones the plan warned."""
@@ -286,6 +294,7 @@ class _Job:
 
     def finish(self, interrupted: bool, wall_s: float) -> RunSummary:
         """The tables and the summary, from the ledger."""
+        metered.ended()
         if ray.is_initialized():
             # Media that are being assembled right now would look open to the tables.
             self._collect(wait_s=30)
@@ -377,8 +386,9 @@ def _assemble_medium(
         found = parts.read_medium(medium.id)
         if len(found) < shards:
             return "a part is damaged or gone"
-        report = assemble(medium, found, run.fingerprint, run.cues, parts.store, names=names, targets=run.targets)
-        parts.compact(medium.id, found, shards)
+        with metered.stage("assemble"):
+            report = assemble(medium, found, run.fingerprint, run.cues, parts.store, names=names, targets=run.targets)
+            parts.compact(medium.id, found, shards)
     except (OSError, ValueError) as error:
         return str(error)
     return report

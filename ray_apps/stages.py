@@ -16,6 +16,7 @@ from pipelines.records import Failure
 from pipelines.settings import MediaLimits, VadSettings, WindowSettings
 from pipelines.speech.listen import listen
 from pipelines.speech.vad import SpeechDetector
+from ray_apps import metered
 from ray_apps.rows import ShardRow, error_row
 
 
@@ -64,6 +65,7 @@ class Listen:
             # No medium should get this far, and if one does, the others go on.
             failure = Failure(kind="refused", detail=f"it could not be listened to: {error}", permanent=True)
             return self._failed(ShardRow(shard), failure).encode()
+        metered.stages(heard.seconds)
         return ShardRow(shard, heard.windows, dict(heard.seconds)).encode()
 
     def _failed(self, row: ShardRow, failure: Failure) -> ShardRow:
@@ -83,7 +85,8 @@ class Record:
         done = ShardRow.decode(row)
         if done.part is not None:
             try:
-                self.ledger.parts().write(done.part)
+                with metered.stage("record"):
+                    self.ledger.parts().write(done.part)
             except OSError as error:
                 # A full disk or a store that is away must not end the job: the shard stays open.
                 failure = Failure(kind="store", detail=str(error), permanent=False)

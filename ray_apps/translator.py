@@ -29,6 +29,7 @@ from quality.glossary import Term
 from quality.language_id import identify
 from quality.settings import GateSettings
 from quality.similarity import require
+from ray_apps.metered import TranslatorMeter
 from ray_apps.rows import ShardRow, error_row
 from ray_apps.window_texts import WindowTexts
 
@@ -95,6 +96,7 @@ class VoxtralTranslator:
                 deterministic=settings.deterministic,
             )
         self.engine = engine
+        self._meter = TranslatorMeter(engine)
 
     async def translate(self, windows: Sequence[Window], source: str, targets: Sequence[str], name: str) -> Translation:
         """Texts of the windows in every target language, in the windows' order.
@@ -109,7 +111,10 @@ class VoxtralTranslator:
             WindowTexts(self.engine, gate, glossary, window, used, f"{name}/{i}").texts(targets)
             for i, window in enumerate(windows)
         )
-        return Translation(spoken, tuple(await asyncio.gather(*asked)))
+        with self._meter.translating(windows) as told:
+            texts = tuple(await asyncio.gather(*asked))
+            told(texts)
+        return Translation(spoken, texts)
 
     async def _identify(self, windows: Sequence[Window]) -> str:
         """The language of the first transcripts, judged together."""
