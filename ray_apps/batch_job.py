@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, replace
 from typing import Any
+from urllib.parse import urlsplit
 
 import ray
 
@@ -47,6 +48,8 @@ from ray_apps.stages import Ledger, Listen, Record
 from ray_apps.summary import RunSummary, Tally
 from ray_apps.translator import LANGUAGE_UNKNOWN, TranslatorSettings, VoxtralTranslator
 
+DATASET = "voxtral"
+"""What Ray's dashboard and metrics call the stages together."""
 PAUSES_S = (2.0, 10.0, 30.0)
 """Between passes over shards that failed for a passing reason: a store that is away for half a minute comes back."""
 
@@ -71,7 +74,7 @@ def run_job(settings: Settings, feedback: Feedback) -> RunSummary:
         job = _Job(_mended(plan, feedback), feedback, lease)
         interrupted = False
         try:
-            stack.enter_context(ray_session(settings.address))
+            stack.enter_context(ray_session(settings.address, _shown(settings)))
             stack.enter_context(terminated_as_interrupted())
             job.tally.begin(time.monotonic() - began)
             job.run()
@@ -101,10 +104,27 @@ def _plan(settings: Settings, feedback: Feedback, stack: ExitStack) -> JobPlan:
     """The plan. A cluster is joined first, for its hardware decides; a local Ray starts when the plan is known."""
     if cluster_address(settings.address) is None and not ray.is_initialized():
         return plan_job(settings, feedback)
-    stack.enter_context(ray_session(settings.address))
+    stack.enter_context(ray_session(settings.address, _shown(settings)))
     if _is_this_machine_alone():
         return plan_job(settings, feedback)
     return plan_job(settings, feedback, CLUSTER_GPU if cluster_share(settings.nodes).gpus else CLUSTER_CPU)
+
+
+def _shown(settings: Settings) -> dict[str, str]:
+    """What Ray's dashboard says of the job."""
+    return {
+        "program": "voxtral translate",
+        "out": _without_secrets(settings.out),
+        "source": settings.source or "auto",
+        "targets": ",".join(settings.targets),
+        "model": _without_secrets(settings.model or "by the hardware"),
+    }
+
+
+def _without_secrets(url: str) -> str:
+    """Without a password, and without the query, where stores put signatures."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
 
 
 def _is_this_machine_alone() -> bool:
@@ -239,7 +259,7 @@ class _Job:
     def _assemble_if_complete(self, medium_id: str) -> None:
         if len(self.done[medium_id]) < len(self.plan.shards[medium_id]):
             return
-        task = _assemble_medium.options(**self._light()).remote(
+        task = _assemble_medium.options(name="assemble", **self._light()).remote(
             self.plan.parts, self.media[medium_id], self.plan.counts[medium_id], self.shared
         )
         self.assembling[task] = self.media[medium_id].name
@@ -275,7 +295,7 @@ class _Job:
             for medium, shards in self.plan.shards.items()
             if medium in self.plan.finished or len(self.done[medium]) >= len(shards)
         ]
-        task = _mux_medium.options(**self._light())
+        task = _mux_medium.options(name="mux", **self._light())
         names = {
             task.remote(self.plan.parts, self.media[medium], self.shared, limits): self.media[medium].name
             for medium in done
@@ -331,6 +351,7 @@ def results(plan: JobPlan, shards: Sequence[Shard], resources: ResourcePlan, run
         fingerprint=recipe.fingerprint,
     )
     rows = ray.data.from_items([ShardRow(s).encode() for s in shards], override_num_blocks=len(shards))
+    rows.set_name(DATASET)
     heard = rows.map(
         Listen(ledger, settings.media, settings.vad, settings.windows, recipe.window_s),
         compute=ray.data.TaskPoolStrategy(size=resources.listen_tasks),

@@ -36,9 +36,13 @@ class Pace:
 
 @dataclass(frozen=True)
 class Alert:
-    """Fires where ``value`` is above ``limit`` for ``hold_s``. ``severity``: ``page`` at once, or ``ticket``."""
+    """Fires where ``value``, which is ``meaning`` in words, is above ``limit`` for ``hold_s``.
+
+    ``severity``: ``page`` wakes a person, ``ticket`` waits for the morning. ``summary`` is a template of Prometheus.
+    """
 
     name: str
+    meaning: str
     value: str
     limit: float
     hold_s: int
@@ -61,6 +65,7 @@ def alerts(pace: Pace = Pace()) -> tuple[Alert, ...]:
     return (
         Alert(
             "VoxtralJobStalled",
+            "seconds since a run with shards left had one back",
             standing_s(look, "SessionName, WorkerId"),
             pace.standing_s,
             0,
@@ -71,6 +76,7 @@ def alerts(pace: Pace = Pace()) -> tuple[Alert, ...]:
         ),
         Alert(
             "VoxtralShardsFail",
+            "share of shards that came back failed or open",
             look.share(m.SHARDS, "SessionName", 'status!="done"'),
             0.05,
             pace.hold_s,
@@ -81,6 +87,7 @@ def alerts(pace: Pace = Pace()) -> tuple[Alert, ...]:
         ),
         Alert(
             "VoxtralRequestsFail",
+            "share of requests answered with 5xx",
             look.share(m.REQUESTS, "SessionName", 'status=~"5.."'),
             0.05,
             pace.hold_s,
@@ -91,6 +98,7 @@ def alerts(pace: Pace = Pace()) -> tuple[Alert, ...]:
         ),
         Alert(
             "VoxtralMemoryNearFull",
+            "share of a node's memory in use",
             node_memory(look, "SessionName, ip"),
             0.92,
             pace.hold_s,
@@ -100,6 +108,7 @@ def alerts(pace: Pace = Pace()) -> tuple[Alert, ...]:
         ),
         Alert(
             "VoxtralDiskNearFull",
+            "percent of a node's disk in use",
             look.total(m.DISK_USE, "SessionName, ip", of="max"),
             90,
             pace.hold_s,
@@ -109,6 +118,7 @@ def alerts(pace: Pace = Pace()) -> tuple[Alert, ...]:
         ),
         Alert(
             "VoxtralGateRejectsRise",
+            "share of texts to be reviewed, less that of an hour ago",
             f"{look.share(m.TEXTS, 'SessionName', rejects)} - {look.share(m.TEXTS, 'SessionName', rejects, before)}",
             0.1,
             pace.hold_s,
@@ -119,6 +129,7 @@ def alerts(pace: Pace = Pace()) -> tuple[Alert, ...]:
         ),
         Alert(
             "VoxtralSlowActor",
+            "speed of the middle actor over that of an actor",
             f"quantile by (SessionName) (0.5, {speed}) / on (SessionName) group_right () ({speed})",
             2,
             pace.hold_s,
@@ -130,6 +141,7 @@ def alerts(pace: Pace = Pace()) -> tuple[Alert, ...]:
         ),
         Alert(
             "VoxtralQueueGrows",
+            "growth of the requests that wait, a second",
             f"deriv(({waiting})[{pace.window_s}s:{pace.every_s}s])",
             0,
             pace.hold_s,
@@ -139,6 +151,7 @@ def alerts(pace: Pace = Pace()) -> tuple[Alert, ...]:
         ),
         Alert(
             "VoxtralObjectStoreNearFull",
+            "share of the object store in use",
             object_store(look),
             0.9,
             pace.hold_s,

@@ -71,7 +71,7 @@ QUEUE = Metric(
     "voxtral_queue",
     "gauge",
     "items",
-    "What is left or waits: a run's shards and media, windows in an actor, requests that wait for a slot",
+    "What is left: shards and media of a run, windows in an actor",
     ("queue",),
 )
 ERRORS = Metric(

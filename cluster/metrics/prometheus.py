@@ -20,8 +20,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import yaml
-
 from cluster.metrics import alerts
 from cluster.metrics.alerts import Pace, rules
 
@@ -76,8 +74,9 @@ class LocalPrometheus:
     def __enter__(self) -> LocalPrometheus:
         self.folder.mkdir(parents=True, exist_ok=True)
         scrapes = {"static_configs": [{"targets": list(self.targets)}]}
-        _write(self.folder / CONFIGURATION, configuration(scrapes, self.pace, self.every_s))
-        _write(self.folder / alerts.FILE, rules(self.pace))
+        configured = configuration(scrapes, self.pace, self.every_s)
+        (self.folder / CONFIGURATION).write_text(json.dumps(configured))  # JSON is YAML
+        (self.folder / alerts.FILE).write_text(json.dumps(rules(self.pace)))
         address = f"127.0.0.1:{_free_port()}"
         self.url = f"http://{address}"
         with (self.folder / "log").open("wb") as log:
@@ -154,10 +153,6 @@ class LocalPrometheus:
 
 def _point(pair: list[Any]) -> tuple[float, float]:
     return float(pair[0]), float(pair[1])
-
-
-def _write(path: Path, content: dict[str, Any]) -> None:
-    path.write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=1000), encoding="utf-8")
 
 
 def _free_port() -> int:

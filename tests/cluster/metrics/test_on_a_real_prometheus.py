@@ -199,6 +199,13 @@ def test_totals_are_those_of_the_summary(watched):
         assert total(m.STAGE_BUSY, f'stage="{ours}"') == pytest.approx(of["total_s"], rel=0.05, abs=0.05)
 
 
+def test_requests_are_counted_by_how_they_were_answered(watched):
+    lines = watched.prometheus.query(f"sum by (route, status) ({m.REQUESTS.series})")
+    counted = {(line.labels["route"], line.labels["status"]): line.points[0][1] for line in lines}
+    assert counted["/v1/audio/translations", "200"] == 2
+    assert counted["/v1/audio/translations", "429"] >= 1
+
+
 def test_nothing_is_labelled_by_file(watched):
     lines = watched.prometheus.query('{__name__=~"ray_voxtral_.*"}')
     values = {value for line in lines for value in line.labels.values()}
