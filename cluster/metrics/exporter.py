@@ -66,12 +66,7 @@ def _refresh() -> None:
 def _listens() -> bool:
     # Not imported here: who works without Ray need not load it.
     ray = sys.modules.get("ray")
-    return ray is not None and _is_on() and ray.is_initialized()
-
-
-@functools.cache
-def _is_on() -> bool:
-    return os.environ.get(SWITCH, "1") != "0"
+    return ray is not None and ray.is_initialized() and os.environ.get(SWITCH) != "0"
 
 
 @functools.cache
