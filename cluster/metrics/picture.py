@@ -31,6 +31,8 @@ class Shown:
 
 def picture(title: str, rows: Sequence[Row], recorded: Recorded) -> str:
     """An SVG of all panels, three abreast, over the time that was recorded."""
+    times = [t for lines in recorded.values() for line in lines for t, _ in line.points]
+    span = (min(times), max(times)) if times else (0.0, 1.0)
     parts: list[str] = []
     top = 40
     for row in rows:
@@ -38,7 +40,7 @@ def picture(title: str, rows: Sequence[Row], recorded: Recorded) -> str:
         top += _ROW
         for at, panel in enumerate(row.panels):
             x, y = at % _ACROSS * _WIDTH, top + at // _ACROSS * _HEIGHT
-            parts.append(f'<g transform="translate({x} {y})">{_panel(panel, recorded)}</g>')
+            parts.append(f'<g transform="translate({x} {y})">{_panel(panel, recorded, span)}</g>')
         top += -(-len(row.panels) // _ACROSS) * _HEIGHT
     width = _ACROSS * _WIDTH
     head = (
@@ -49,7 +51,7 @@ def picture(title: str, rows: Sequence[Row], recorded: Recorded) -> str:
     return "\n".join([head, *parts, "</svg>\n"])
 
 
-def _panel(panel: Panel, recorded: Recorded) -> str:
+def _panel(panel: Panel, recorded: Recorded, span: tuple[float, float]) -> str:
     lines = [shown for legend, expression in panel.queries.items() for shown in _shown(legend, recorded[expression])]
     frame = (
         f'<rect x="6" y="4" width="{_WIDTH - 12}" height="{_HEIGHT - 10}" fill="none" stroke="#ccc"/>'
@@ -58,7 +60,7 @@ def _panel(panel: Panel, recorded: Recorded) -> str:
     if not lines:
         empty = "no GPU here" if panel.gpu_only else "no data"
         return f'{frame}<text x="{_WIDTH / 2}" y="{_HEIGHT / 2}" font-size="12" text-anchor="middle">{empty}</text>'
-    return frame + _chart(lines[:_LINES], panel.unit) + _legend(lines)
+    return frame + _chart(lines[:_LINES], panel.unit, span) + _legend(lines)
 
 
 def _shown(legend: str, lines: Sequence[Line]) -> list[Shown]:
@@ -73,10 +75,9 @@ def _named(legend: str, labels: Mapping[str, str]) -> str:
     return re.sub(r"\{\{(\w+)\}\}", lambda found: labels.get(found[1], ""), legend)
 
 
-def _chart(lines: Sequence[Shown], unit: str) -> str:
-    points = [point for line in lines for point in line.points]
-    first, last = min(t for t, _ in points), max(t for t, _ in points)
-    highest = _round_up(max(v for _, v in points))
+def _chart(lines: Sequence[Shown], unit: str, span: tuple[float, float]) -> str:
+    first, last = span
+    highest = _round_up(max(v for line in lines for _, v in line.points))
     wide, high = _WIDTH - _LEFT - _RIGHT, _HEIGHT - _TOP - _BOTTOM
 
     def at(t: float, v: float) -> str:
@@ -112,8 +113,8 @@ def _legend(lines: Sequence[Shown]) -> str:
 
 def _value(value: float, unit: str) -> str:
     if unit == "percentunit":
-        return f"{value:.0%}"
-    return f"{value:.3g}{_UNITS.get(unit, '')}"
+        return f"{100 * value:g} %"
+    return f"{value:g}{_UNITS.get(unit, '')}"
 
 
 def _round_up(value: float) -> float:
