@@ -12,7 +12,7 @@ DEMO := demo_output
 WORK := .work
 TORCH := $(shell grep '^torch==' constraints.txt)
 
-.PHONY: demo test triton-test lint embedded embedded-eval alignment archive stages overhead metrics-overhead dashboard media-set kill-test cue-rules cue-timing sabotage quality-bench schemathesis clean help
+.PHONY: demo test triton-test lint embedded embedded-eval alignment archive stages overhead metrics-overhead dashboard profile-cost media-set kill-test cue-rules cue-timing sabotage quality-bench schemathesis clean help
 
 help:  ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/'
@@ -78,7 +78,10 @@ metrics-overhead: $(READY)  ## what telling metrics costs a job
 dashboard: $(READY)  ## a job and the service under a real Prometheus (Debian's package), drawn as docs/dashboard.svg
 	mkdir -p $(WORK)
 	$(BIN)/python -m ray_apps.benchmarks.dashboard --work $(WORK)/dashboard --picture docs/dashboard.svg --json $(WORK)/dashboard.json
-	$(BIN)/python -m cluster.metrics.docs
+
+profile-cost: $(READY)  ## what profiling costs: the same job with and without it, in turn
+	mkdir -p $(WORK)
+	$(BIN)/python -m ray_apps.benchmarks.profiling --work $(WORK)/profile-cost --json $(WORK)/profile-cost.json
 
 media-set: $(READY)  ## thirty-two generated media, one of two hours
 	mkdir -p $(WORK)

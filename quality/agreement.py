@@ -1,27 +1,16 @@
-"""Do two translations of the same speech say the same: the overlap of their character n-grams.
+"""Do two texts of the same speech say the same: the overlap of their character n-grams.
 
-Two ways to one text (speech translated directly, and its transcript translated) err apart: where nobody said
-anything that the model knows, each invents something else. It does not know which of the two is right.
+Two listenings err apart: where nobody said anything that the model knows, each invents something else. It does not
+know which of the two is right.
 """
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 
 from quality.text import fold, plain
 
 LONGEST_NGRAM = 6
-_AT_LETTERS, _LEAST, _A_DOUBLING, _MOST = 50, 0.42, 0.03, 0.48
-"""Texts that have nothing to do with each other overlap the more the longer they are: French ones of one, two and four
-sentences by 0.18, 0.24 and 0.31 (medians; docs/log.md); good translations of one sentence by 0.25 to 0.58.
-"""
-
-
-def least_agreement(count: int) -> float:
-    """Overlap below which two translations of so many letters are of different things: well above what is chance."""
-    doublings = math.log2(max(count, 1) / _AT_LETTERS)
-    return min(_MOST, _LEAST + _A_DOUBLING * max(0.0, doublings))
 
 
 def agreement(one: str, other: str, language: str | None = None) -> float:

@@ -33,8 +33,8 @@ _OF_TRANSCRIPTS: dict[Quality, tuple[Step, ...]] = {
     "max": ("pieces", "sample"),
 }
 """A transcription takes no instruction that could be stricter, and all translations are held against it."""
-CROSS_CHECKED: frozenset[Quality] = frozenset({"high", "max"})
-"""Where an unsure translation is compared with the transcript's own translation, which costs one text more."""
+HEARD_TWICE: frozenset[Quality] = frozenset({"high", "max"})
+"""Where an unsure transcript is compared with that of a second listening, which costs as much as the first."""
 SAMPLE_TEMPERATURES = (0.2, 0.4, 0.6, 0.8)
 """Of the draws of one ``sample`` step; as Whisper's retries they rise."""
 HARMLESS = 0.49

@@ -28,10 +28,16 @@ class GateSettings(BaseModel):
     max_letters_per_s: float = Field(default=30.0, gt=0, description="letters a second that nobody can speak")
     dense_letters: int = Field(default=30, gt=0, description="letters that it takes to judge dense text")
     language_letters: int = Field(
-        default=30, gt=0, description="letters (of about 40 characters) that it takes to judge the language"
+        default=22, gt=0, description="letters, without names and loans, that it takes to judge the language"
     )
     language_probability: float = Field(
         default=0.4, gt=0, lt=1, description="probability at which another language is believed"
+    )
+    short_language_doubt: float = Field(
+        default=0.2,
+        gt=0,
+        lt=1,
+        description="probability of the right language that lets a text of fewer than 30 letters pass",
     )
     stray_probability: float = Field(
         default=0.6, gt=0, lt=1, description="the same for a part of a translation, in a third language"
@@ -54,7 +60,10 @@ class GateSettings(BaseModel):
     sure_logprob: float = Field(
         default=-0.02,
         le=0,
-        description="below this the transcript is translated too, and compared",
+        description="mean log-probability below which a transcript is asked for twice, and compared",
+    )
+    agreement: float = Field(
+        default=0.7, ge=0, le=1, description="overlap of two listenings below which they heard different things"
     )
     agreement_letters: int = Field(default=12, gt=0, description="letters that it takes to judge agreement")
     unheard_s: float = Field(default=2.0, gt=0, description="speech without any token that a transcript has lost")

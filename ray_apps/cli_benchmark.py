@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from rich.box import SIMPLE
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from b200_kernels.benchmark.contenders import CONTENDERS, Question
 from b200_kernels.benchmark.picture import bars
@@ -111,9 +111,8 @@ def run_shape(shape: str, windows: int | None, dtype: str, kv_cache: str, json_f
 
 def show(comparison: Comparison, console: Console) -> None:
     """The figures as tables."""
-    table = Table(
-        "", "RTFx", "tokens/s", "1st token", "memory", "limit", "same tokens", "chrF", box=SIMPLE, pad_edge=False
-    )
+    figures = ("RTFx", "tokens/s", "1st token", "memory", "limit", "same tokens", "chrF")
+    table = Table(Column(no_wrap=True), *figures, box=SIMPLE, pad_edge=False)
     for each in comparison.contenders:
         table.add_row(
             each.name,

@@ -18,10 +18,11 @@ from b200_kernels.engine import SpeechEngine, SpeechRequest, TaskResult
 from b200_kernels.prompts import Task, Terms, Transcribe, Translate, TranslateText
 from pipelines.records import Attempt, PartWindow, Text, TokenTime, Window
 from pipelines.speech.pieces import split_at_pause
-from quality.agreement import agreement, least_agreement
+from pipelines.speech.under_noise import under_noise
+from quality.agreement import agreement
 from quality.gate import Judgement, judge_transcript, judge_translation
 from quality.glossary import Term, missed_terms, terms_in
-from quality.ladder import CROSS_CHECKED, FIRST, SAMPLE_TEMPERATURES, Step, best, doubted, ladder, transcript_ladder
+from quality.ladder import FIRST, HEARD_TWICE, SAMPLE_TEMPERATURES, Step, best, doubted, ladder, transcript_ladder
 from quality.listening import longest_unheard_s
 from quality.settings import GateSettings
 from quality.similarity import LANGUAGES, similarity
@@ -32,8 +33,6 @@ MOST_TERMS = 20
 RECORDED_CHARS = 500
 """Of every attempt's text in the part: a loop may have thousands."""
 _MEANING = ThreadPoolExecutor(1, thread_name_prefix="meaning")
-CHANCE_A_TRY = 0.1
-"""Overlap that an answer needs beyond the one that was contradicted before it."""
 DOUBTFUL_SOURCE = "doubtful_source"
 """Reason of a translation whose transcript never passed: there is nothing sound to hold it against."""
 
@@ -62,19 +61,36 @@ Retry = Callable[[Step], Awaitable[list[TaskResult]]]
 
 
 class WindowTexts:
-    """A window that is being asked about. ``name`` seeds sampled retries: the same window gives the same texts."""
+    """A window that is being asked about. ``name`` seeds whatever is sampled: the same window gives the same texts.
+
+    Above ``temperature`` 0 its first answers are; what the gate rejects is asked again as always.
+    """
 
     def __init__(
-        self, engine: SpeechEngine, gate: GateSettings, glossary: Sequence[Term], window: Window, source: str, name: str
+        self,
+        engine: SpeechEngine,
+        gate: GateSettings,
+        glossary: Sequence[Term],
+        window: Window,
+        source: str,
+        name: str,
+        temperature: float = 0.0,
     ) -> None:
         self.engine, self.gate, self.glossary = engine, gate, glossary
         self.window, self.source, self.name = window, source, name
+        self.temperature = temperature
 
     async def texts(self, targets: Sequence[str]) -> PartWindow:
         """The transcript and the text in every target language; all first answers share one listening."""
         foreign = [target for target in targets if target != self.source]
         tasks: tuple[Task, ...] = (Transcribe(self.source), *(Translate(self.source, target) for target in foreign))
-        request = SpeechRequest(self.window.samples, tasks, self.window.speech_s)
+        request = SpeechRequest(
+            self.window.samples,
+            tasks,
+            self.window.speech_s,
+            temperature=self.temperature,
+            seed=_seed(f"{self.name}/{FIRST}", 0) if self.temperature else 0,
+        )
         first = (await self.engine.generate(request)).results
         transcript = await self._transcript(first[0])
         pairs = zip(foreign, first[1:], strict=True)
@@ -89,24 +105,10 @@ class WindowTexts:
         )
 
     async def _transcript(self, first: TaskResult) -> Text:
-        task = Transcribe(self.source)
-        # What the first answer has, where it lost speech: who found that again has more.
-        lost = letters(first.text) if self._passes_over_speech(first) else -1
-
-        async def judge(step: Step | None, answer: TaskResult) -> Judgement:
-            judgement = judge_transcript(answer.text, language=self.source, **self.evidence(answer))
-            unheard = self._passes_over_speech(answer) or letters(answer.text) <= lost
-            return doubted(judgement, "unheard") if unheard else judgement
-
-        async def retry(step: Step) -> list[TaskResult]:
-            match step:
-                case "pieces":
-                    return await self.in_pieces(task)
-                case "sample":
-                    return await self.drawn(task, self.source)
-            return []  # a transcription takes no instruction that could be stricter
-
-        return _text(self.source, await self._climb(transcript_ladder(self.gate.quality), first, judge, retry))
+        asked = _Transcription(self, first)
+        return _text(
+            self.source, await self._climb(transcript_ladder(self.gate.quality), first, asked.judge, asked.retry)
+        )
 
     async def _translation(self, transcript: Text, target: str, first: TaskResult) -> Text:
         if transcript.verdict == "no_speech":
@@ -114,7 +116,7 @@ class WindowTexts:
             return Text(language=target, text="", logprob=0.0, score=transcript.score, verdict="no_speech")
         asked = _Translation(self, transcript, target, first)
         tried = await self._climb(ladder(self.gate.quality), first, asked.judge, asked.retry)
-        text = _text(target, tried, await asked.compared(tried))
+        text = _text(target, tried)
         if transcript.verdict == "needs_review" and text.verdict != "no_speech":
             reasons = tuple(dict.fromkeys((*text.reasons, DOUBTFUL_SOURCE)))
             return text.model_copy(update={"verdict": "needs_review", "reasons": reasons})
@@ -138,7 +140,7 @@ class WindowTexts:
             "settings": self.gate,
         }
 
-    def _passes_over_speech(self, transcript: TaskResult) -> bool:
+    def passes_over_speech(self, transcript: TaskResult) -> bool:
         """Whether a long stretch of speech has no token, where the engine tells when tokens were heard."""
         if not transcript.timings:
             return False
@@ -146,20 +148,23 @@ class WindowTexts:
         unheard_s = longest_unheard_s(speech, [start for _, start, _ in transcript.timings])
         return unheard_s >= self.gate.unheard_s
 
-    async def ask(self, task: Task, *, temperature: float = 0.0, seed: int = 0) -> list[TaskResult]:
+    async def ask(
+        self, task: Task, *, noisy: bool = False, temperature: float = 0.0, seed: int = 0
+    ) -> list[TaskResult]:
         """The answer; none where the engine refuses it (a text that is too long for it), which must not cost the
-        answers that are there.
+        answers that are there. ``noisy``: about the window under a little noise.
         """
-        samples = None if isinstance(task, TranslateText) else self.window.samples
+        window = _noisy(self.window) if noisy else self.window
+        samples = None if isinstance(task, TranslateText) else window.samples
         request = SpeechRequest(samples, (task,), self.window.speech_s, temperature=temperature, seed=seed)
         try:
             return list((await self.engine.generate(request)).results)
         except ValueError:
             return []
 
-    async def in_pieces(self, task: Task) -> list[TaskResult]:
+    async def in_pieces(self, task: Task, *, noisy: bool = False) -> list[TaskResult]:
         """The answers about the window's two halves as one; none for a window that cannot be parted."""
-        pieces = split_at_pause(self.window)
+        pieces = split_at_pause(_noisy(self.window) if noisy else self.window)
         if pieces is None:
             return []
         requests = [SpeechRequest(piece.samples, (task,), piece.speech_s) for piece in pieces]
@@ -176,27 +181,59 @@ class WindowTexts:
         return [answer for answers in await asyncio.gather(*draws) for answer in answers]
 
 
+class _Transcription:
+    """What is said in a window: how a transcript is judged and asked again."""
+
+    def __init__(self, asked: WindowTexts, first: TaskResult) -> None:
+        self._asked = asked
+        self._lost = letters(first.text) if asked.passes_over_speech(first) else None
+        """What the first answer has, where it lost speech: who found that again has more."""
+
+    async def judge(self, step: Step | None, answer: TaskResult) -> Judgement:
+        judgement = judge_transcript(answer.text, language=self._asked.source, **self._asked.evidence(answer))
+        no_more = self._lost is not None and letters(answer.text) <= self._lost
+        if no_more or self._asked.passes_over_speech(answer):
+            return doubted(judgement, "unheard")
+        if not judgement.accepted or judgement.no_speech:
+            return judgement
+        return doubted(judgement, "contradicted") if await self._contradicted(step, answer) else judgement
+
+    async def retry(self, step: Step) -> list[TaskResult]:
+        task = Transcribe(self._asked.source)
+        match step:
+            case "pieces":
+                return await self._asked.in_pieces(task)
+            case "sample":
+                return await self._asked.drawn(task, self._asked.source)
+        return []  # a transcription takes no instruction that could be stricter
+
+    async def _contradicted(self, step: Step | None, answer: TaskResult) -> bool:
+        """Whether a second listening hears something else; asked only about an answer that is not sure."""
+        gate = self._asked.gate
+        sure = step is None and answer.logprob >= gate.sure_logprob
+        if gate.quality not in HEARD_TWICE or sure:
+            return False
+        task = Transcribe(self._asked.source)
+        heard = self._asked.in_pieces if step == "pieces" else self._asked.ask
+        return any(self._differs(answer, again) for again in await heard(task, noisy=True))
+
+    def _differs(self, answer: TaskResult, again: TaskResult) -> bool:
+        gate = self._asked.gate
+        if self._lost is not None and self._asked.passes_over_speech(again):
+            return True  # only one of two listenings found what was lost
+        judged = max(letters(answer.text), letters(again.text)) >= gate.agreement_letters
+        return judged and agreement(answer.text, again.text, self._asked.source) < gate.agreement
+
+
 class _Translation:
     """The translation of a window into one language, beside its transcript: how it is judged and asked again."""
 
     def __init__(self, asked: WindowTexts, transcript: Text, target: str, first: TaskResult) -> None:
         self._asked, self._transcript, self._target = asked, transcript, target
         self._first = first
-        self._direct: list[str] = []
-        """What the ways other than the cascade gave, and nothing else spoke against."""
-        self._cascade: list[TaskResult] | None = None
-        self._contradictions = 0
 
-    async def judge(self, step: Step | None, answer: TaskResult) -> Judgement:
-        judgement = await self._judged(answer)
-        if not judgement.accepted or judgement.no_speech:
-            return judgement
-        if step != "cascade":
-            self._direct.append(answer.text)
-        return doubted(judgement, "contradicted") if await self._contradicted(step, answer) else judgement
-
-    async def _judged(self, answer: TaskResult) -> Judgement:
-        """What the text by itself is worth, beside the transcript and the glossary."""
+    async def judge(self, _: Step | None, answer: TaskResult) -> Judgement:
+        """What the text is worth beside the transcript and the glossary."""
         source, said = self._asked.source, self._transcript.text
         meaning = self._asked.gate.meaning and {source, self._target} <= LANGUAGES
         judgement = judge_translation(
@@ -208,12 +245,6 @@ class _Translation:
             **self._asked.evidence(answer),
         )
         return doubted(judgement, "glossary", harmless=True) if self._missed(answer.text) else judgement
-
-    async def compared(self, tried: Sequence[Tried]) -> list[Tried]:
-        """What was asked for only to compare an answer with; it is recorded, and does not ship."""
-        if self._cascade is None or any(attempt.step == "cascade" for attempt in tried):
-            return []
-        return [Tried("cascade", answer, await self._judged(answer)) for answer in self._cascade]
 
     async def retry(self, step: Step) -> list[TaskResult]:
         source, target, terms = self._asked.source, self._target, self._terms()
@@ -246,27 +277,11 @@ class _Translation:
         return tuple((term.source, term.target) for term in terms)
 
     async def _cascaded(self) -> list[TaskResult]:
-        """The transcript translated, asked for once; nothing where the transcript itself did not pass."""
-        if self._cascade is None:
-            sound = self._transcript.verdict == "accepted" and letters(self._transcript.text) > 0
-            task = TranslateText(self._asked.source, self._target, self._transcript.text, terms=self._terms())
-            self._cascade = await self._asked.ask(task) if sound else []
-        return self._cascade
-
-    async def _contradicted(self, step: Step | None, answer: TaskResult) -> bool:
-        """Whether the other way to a translation says something else; asked only of an answer that is not sure."""
-        gate = self._asked.gate
-        first = self._transcript.step == FIRST  # another transcript is of another listening than the direct answer
-        sure = first and min(answer.logprob, self._transcript.logprob) >= gate.sure_logprob
-        if gate.quality not in CROSS_CHECKED or sure or letters(answer.text) < gate.agreement_letters:
-            return False
-        others = self._direct if step == "cascade" else [other.text for other in await self._cascaded()]
-        judged = [text for text in others if letters(text) >= gate.agreement_letters]
-        # Each further try may agree by chance: it has to agree better than the one before.
-        least = least_agreement(letters(answer.text)) + CHANCE_A_TRY * self._contradictions
-        found = bool(judged) and max(agreement(answer.text, text, self._target) for text in judged) < least
-        self._contradictions += found
-        return found
+        """The transcript translated; nothing where the transcript itself did not pass."""
+        if self._transcript.verdict != "accepted" or not letters(self._transcript.text):
+            return []
+        task = TranslateText(self._asked.source, self._target, self._transcript.text, terms=self._terms())
+        return await self._asked.ask(task)
 
 
 async def _similarity(source: str, text: str) -> float | None:
@@ -303,6 +318,10 @@ def _timings(heard: Sequence[tuple[float, TaskResult]]) -> tuple[tuple[str, floa
     return tuple(timings)
 
 
+def _noisy(window: Window) -> Window:
+    return window.model_copy(update={"samples": under_noise(window.samples)})
+
+
 def _confidence(window: Window) -> float:
     """Speech probability of the window, the segments weighted by their length."""
     total = window.speech_s
@@ -313,9 +332,8 @@ def _seed(name: str, number: int) -> int:
     return int.from_bytes(hashlib.sha256(f"{name}#{number}".encode()).digest()[:4], "big")
 
 
-def _text(language: str, tried: Sequence[Tried], compared: Sequence[Tried] = ()) -> Text:
+def _text(language: str, tried: Sequence[Tried]) -> Text:
     """The attempt that ships: an accepted one, else the best scored, marked for review."""
-    asked = [*tried, *compared]
     shipped = tried[best([attempt.judgement for attempt in tried])]
     judgement = shipped.judgement
     return Text(
@@ -325,9 +343,9 @@ def _text(language: str, tried: Sequence[Tried], compared: Sequence[Tried] = ())
         score=judgement.score,
         verdict="no_speech" if judgement.no_speech else "accepted" if judgement.accepted else "needs_review",
         reasons=judgement.reasons,
-        attempts=len(asked),
+        attempts=len(tried),
         step=shipped.step,
-        tried=tuple(map(_recorded, asked)) if len(asked) > 1 else (),
+        tried=tuple(map(_recorded, tried)) if len(tried) > 1 else (),
         tokens=tuple(TokenTime(text=t, start=a, end=b) for t, a, b in shipped.answer.timings),
     )
 

@@ -41,8 +41,7 @@ def resolve_formats(dtype: DtypeName, kv_cache: CacheName, device: torch.device)
     wide, form = _wide_and_form(dtype, device)
     if kv_cache == "fp8":
         return Formats(wide, form, E4M3)
-    # A CPU's kernel reads float32 alone, and its memory holds the few sequences that it has in flight.
-    return Formats(wide, form, torch.float32 if device.type == "cpu" else wide)
+    return Formats(wide, form, torch.float32 if device.type == "cpu" else wide)  # what a CPU keeps them in anyway
 
 
 def _wide_and_form(dtype: DtypeName, device: torch.device) -> tuple[torch.dtype, Form | None]:

@@ -23,14 +23,17 @@ PAGE = 32
 class Pages:
     """``keys`` and ``values`` are lists over layers of (pages, PAGE, kv_heads, head_dim).
 
-    E4M3 keeps them without a scale, as vLLM does by default; docs/log.md has what it costs.
+    ``dtype`` is what they are rounded to. A GPU keeps them in it; a CPU in float32, the one format that its kernel
+    reads: its memory holds the few sequences that it has in flight. E4M3 is taken without a scale, as vLLM does by
+    default; docs/log.md has what it costs.
     """
 
     def __init__(self, shape: DecoderShape, pages: int, device: torch.device, dtype: torch.dtype) -> None:
         size = (pages, PAGE, shape.kv_heads, shape.head_dim)
-        self.device = device
-        self.keys = [torch.zeros(size, device=device, dtype=dtype) for _ in range(shape.layers)]
-        self.values = [torch.zeros(size, device=device, dtype=dtype) for _ in range(shape.layers)]
+        self.device, self.dtype = device, dtype
+        kept = torch.float32 if device.type == "cpu" else dtype
+        self.keys = [torch.zeros(size, device=device, dtype=kept) for _ in range(shape.layers)]
+        self.values = [torch.zeros(size, device=device, dtype=kept) for _ in range(shape.layers)]
         self._readers = [0] * pages
         # The page that was used last is given out first: a CPU then touches few of them.
         self._free = list(range(pages - 1, 0, -1))
@@ -71,8 +74,8 @@ class Pages:
     def write(self, layer: int, where: Tensor, keys: Tensor, values: Tensor) -> None:
         """Keep keys and values (rows, kv_heads, head_dim) at ``where`` (rows,), counted in positions of all pages."""
         for cache, new in ((self.keys[layer], keys), (self.values[layer], values)):
-            if cache.dtype == E4M3:
-                new = new.clamp(-E4M3_MAX, E4M3_MAX)  # beyond it E4M3 has nothing but NaN
+            if self.dtype == E4M3:
+                new = new.clamp(-E4M3_MAX, E4M3_MAX).to(E4M3)  # beyond it E4M3 has nothing but NaN
             _movable(cache).view(-1, *cache.shape[2:])[where] = _movable(new.to(cache.dtype))
 
 

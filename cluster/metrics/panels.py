@@ -52,10 +52,9 @@ def rows(look: Look = DASHBOARD) -> tuple[Row, ...]:
 
 
 def actor_speed(look: Look) -> str:
-    """Seconds of sound that each actor translates in a second of work. ``WorkerId`` stays, for it is the actor."""
+    """Seconds of sound that each actor translates in a second of computing. ``WorkerId`` stays, for it is the actor."""
     by = "SessionName, NodeAddress, WorkerId"
-    work = look.rate(m.STAGE_BUSY, by, 'stage="translate"')
-    return f"{look.rate(m.WINDOW_AUDIO, by)} / ({work} > 0)"
+    return f"{look.rate(m.WINDOW_AUDIO, by)} / ({look.rate(m.ENGINE_BUSY, by)} > 0)"
 
 
 def standing_s(look: Look, by: str) -> str:
@@ -125,7 +124,7 @@ def _model(look: Look) -> tuple[Panel, ...]:
         Panel(
             "Actors' speed",
             "none",
-            "Seconds of audio a second of an actor's work",
+            "Seconds of audio a second of an actor's computing",
             {"slowest": f"min({speed})", "middle": f"quantile(0.5, {speed})", "fastest": f"max({speed})"},
         ),
         Panel(

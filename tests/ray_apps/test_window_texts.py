@@ -7,6 +7,7 @@ import asyncio
 import numpy as np
 import pytest
 
+from b200_kernels.engine import SpeechRequest
 from b200_kernels.prompts import Transcribe, Translate, TranslateText
 from pipelines.records import PartWindow, Segment, Text, Window
 from quality.glossary import Term
@@ -131,29 +132,59 @@ def test_the_best_of_several_draws_ships() -> None:
     assert len([a for a in text.tried if a.step == "sample"]) == 4
 
 
-def test_an_unsure_translation_that_its_transcripts_translation_contradicts_is_marked() -> None:
+def loud_window(*spans: tuple[float, float]) -> Window:
+    """A window that is not silent, of samples that are all the same: under noise they are not."""
+    heard = window(*spans)
+    return heard.model_copy(update={"samples": np.full(len(heard.samples), 1000, np.int16)})
+
+
+def is_noisy(request) -> bool:
+    return len(set(request.samples)) > 1
+
+
+def first_heard(task, request, texts: list[str]) -> str:
+    return texts[is_noisy(request)] if isinstance(task, Transcribe) else FRENCH
+
+
+def test_an_unsure_transcript_that_a_second_listening_contradicts_marks_what_rests_on_it() -> None:
     def script(task, request):
-        match task:
-            case Transcribe():
-                return TURKISH
-            case TranslateText():
-                return OTHER
-        return FRENCH
+        return first_heard(task, request, [TURKISH, "Büyükannem her pazar hepimiz için kek yapardı."])
 
-    unsure = translation(script, quality="high", logprob=-0.2)
-    assert unsure.verdict == "needs_review"
-    assert "contradicted" in unsure.reasons
-    assert translation(script, quality="high", logprob=-0.001).verdict == "accepted"
+    unsure = asked(script, logprob=-0.2, heard=loud_window())
+    assert unsure.source.verdict == unsure.targets[0].verdict == "needs_review"
+    assert "contradicted" in unsure.source.reasons
+    assert "doubtful_source" in unsure.targets[0].reasons
+    assert asked(script, logprob=-0.001, heard=loud_window()).source.verdict == "accepted"
+    assert asked(script, logprob=-0.2, heard=loud_window(), quality="medium").source.verdict == "accepted"
 
 
-def test_an_unsure_translation_that_both_ways_confirm_passes() -> None:
+def test_an_unsure_transcript_that_is_heard_again_with_small_differences_passes() -> None:
     def script(task, request):
-        return TURKISH if isinstance(task, Transcribe) else FRENCH
+        return first_heard(task, request, [TURKISH, "Yarın sabah saat dokuzda Ankaraya gidiyoruz, hava güzel."])
 
-    text = translation(script, logprob=-0.2)
-    assert (text.verdict, text.step, text.text) == ("accepted", "first", FRENCH)
-    assert [attempt.step for attempt in text.tried] == ["first", "cascade"]
-    assert translation(script, logprob=-0.2, quality="medium").attempts == 1
+    found = asked(script, logprob=-0.2, heard=loud_window())
+    assert (found.source.verdict, found.source.step, found.source.text) == ("accepted", "first", TURKISH)
+    assert (found.targets[0].verdict, found.targets[0].text) == ("accepted", FRENCH)
+
+
+@pytest.mark.parametrize(
+    ("again", "verdict"), [((0.1, 1.0, 2.0), "accepted"), ((0.1,), "needs_review")], ids=["found", "lost"]
+)
+def test_speech_that_only_one_of_two_listenings_found_again_stays_doubtful(again, verdict) -> None:
+    def script(task, request):
+        if not isinstance(task, Transcribe):
+            return FRENCH
+        return "Yarın sabah saat dokuzda." if is_piece(request) else "Yarın sabah."
+
+    def timings(task, request):
+        if not isinstance(task, Transcribe):
+            return ()
+        times = again if is_noisy(request) else (0.1, 1.0, 2.0) if is_piece(request) else (0.1,)
+        return tuple((".", at, at + 0.1) for at in times)
+
+    heard = loud_window((0.0, 2.5), (2.6, 5.0))
+    found = asked(script, heard=heard, timings=timings, logprob=0.0).source
+    assert (found.verdict, [attempt.step for attempt in found.tried]) == (verdict, ["first", "pieces"])
 
 
 def test_a_rejected_transcript_is_asked_again_in_pieces_at_medium_already() -> None:
@@ -266,3 +297,25 @@ def test_a_model_that_a_glossary_derails_still_ships_its_first_text() -> None:
 def test_a_glossary_without_a_term_that_is_said_changes_no_prompt(glossary) -> None:
     _, prompts = crossed("pont", glossary)
     assert prompts == [Transcribe("tr"), Translate("tr", "fr")]
+
+
+def test_a_temperature_samples_first_answers_and_the_gate_judges_them_still() -> None:
+    """Seeded by the window's name, so that the same request gives the same text."""
+
+    def script(task, request):
+        if isinstance(task, Transcribe):
+            return TURKISH
+        return LOOP if request.temperature else FRENCH
+
+    def texts(temperature: float) -> tuple[Text, list[SpeechRequest]]:
+        fake = FakeEngine(script)
+        wanted = WindowTexts(fake, GateSettings(quality="high"), (), window(), "tr", "m/00000/0", temperature)
+        return asyncio.run(wanted.texts(("fr",))).targets[0], fake.requests
+
+    text, requests = texts(0.8)
+    first, *retries = requests
+    assert (text.text, text.step, text.verdict) == (FRENCH, "strict", "accepted")
+    assert first.temperature == 0.8
+    assert first.seed == texts(0.8)[1][0].seed != 0
+    assert {request.temperature for request in retries} == {0.0}
+    assert {(request.temperature, request.seed) for request in texts(0.0)[1]} == {(0.0, 0)}

@@ -19,7 +19,7 @@ const ABOUT_THE_TEXT = {
   meta: "The model may speak about its task instead of translating.",
   credit_removed: "A credit that nobody said was taken away.",
   glossary: "A term of the glossary is missing.",
-  contradicted: "Two ways to this translation say different things.",
+  contradicted: "Listening twice gave two different texts.",
   unheard: "Some speech has no text here.",
   doubtful_source: "What was said was not heard surely.",
 };

@@ -42,7 +42,7 @@ WELL = {
 }
 for one in "abc":
     WELL[f"ray_voxtral_window_audio_seconds_total{actor(one)}}}"] = "0+600x120"
-    WELL[f'ray_voxtral_stage_busy_seconds_total{actor(one)},stage="translate"}}'] = "0+60x120"
+    WELL[f"ray_voxtral_engine_busy_seconds_total{actor(one)}}}"] = "0+60x120"
 
 ILL = {
     "VoxtralJobStalled": {'ray_voxtral_job_progress_timestamp_seconds{SessionName="s",WorkerId="d"}': "3600+0x120"},
@@ -55,7 +55,7 @@ ILL = {
     "VoxtralGateRejectsRise": {
         'ray_voxtral_texts_total{SessionName="s",WorkerId="a",verdict="needs_review"}': "0+10x90 940+50x30"
     },
-    "VoxtralSlowActor": {f'ray_voxtral_stage_busy_seconds_total{actor("c")},stage="translate"}}': "0+150x120"},
+    "VoxtralSlowActor": {f"ray_voxtral_engine_busy_seconds_total{actor('c')}}}": "0+150x120"},
     "VoxtralQueueGrows": {'ray_voxtral_requests_open{SessionName="s",WorkerId="i",state="waiting"}': "0+1x120"},
     "VoxtralObjectStoreNearFull": {'ray_object_store_available_memory{SessionName="s",NodeAddress="n"}': "5+0x120"},
 }
