@@ -1,4 +1,4 @@
-"""The command ``voxtral``: translate, serve, verify, profile, report, apply-review, doctor.
+"""The command ``voxtral``: translate, serve, verify, profile, report, apply-review, doctor, dashboards.
 
 Everything heavy (Ray, torch, transformers) is imported inside the commands, so that ``--help`` is instant.
 Results go to stdout, messages to stderr. Exit codes: 0 all done; 1 something failed or is left; 2 the command
@@ -20,7 +20,18 @@ from rich.console import Console
 
 from ray_apps.cli_feedback import get_feedback
 
-COMMANDS = ("translate", "verify", "profile", "report", "apply-review", "doctor", "benchmark", "serve", "serve-key")
+COMMANDS = (
+    "translate",
+    "verify",
+    "profile",
+    "report",
+    "apply-review",
+    "doctor",
+    "benchmark",
+    "serve",
+    "serve-key",
+    "dashboards",
+)
 OUR_PACKAGES = {"ray_apps", "pipelines", "b200_kernels", "quality", "cluster"}
 """Errors of their own classes are written for the user; all others are not."""
 DONE, INCOMPLETE, USAGE, INTERRUPTED = 0, 1, 2, 130
@@ -332,6 +343,54 @@ def serve_key(
         from ray_apps.serving.keys import add_key
 
         typer.echo(add_key(keys, name))
+        return DONE
+
+    _exit_with(run, debug)
+
+
+dashboards = typer.Typer(help="The Grafana dashboard and the Prometheus alerts.", no_args_is_help=True)
+app.add_typer(dashboards, name="dashboards")
+
+
+@dashboards.command()
+def export(
+    folder: Annotated[
+        Path | None,
+        typer.Argument(metavar="[DIR]", help="Where to; else beside Ray's own dashboards.", show_default=False),
+    ] = None,
+    stalled_after: Annotated[
+        int, typer.Option(min=1, metavar="MINUTES", help="A job that had no shard back for so long is stalled.")
+    ] = 30,
+    debug: Debug = False,
+) -> None:
+    """Write the dashboard, the alert rules and a Prometheus configuration."""
+
+    def run() -> int:
+        from cluster.metrics.alerts import Pace
+        from cluster.metrics.folder import export, provisioned
+
+        folders = (folder, folder) if folder else provisioned()
+        for path in export(*folders, Pace(standing_s=60 * stalled_after)):
+            typer.echo(str(path))
+        return DONE
+
+    _exit_with(run, debug)
+
+
+@dashboards.command()
+def push(
+    url: Annotated[str, typer.Option(metavar="URL", help="Grafana's address: http://host:3000")],
+    token_env: Annotated[
+        str, typer.Option(metavar="NAME", help="Environment variable that holds a service account's token.")
+    ] = "GRAFANA_TOKEN",
+    debug: Debug = False,
+) -> None:
+    """Put the dashboard into a running Grafana, anew if it is there."""
+
+    def run() -> int:
+        from cluster.metrics.push import push
+
+        typer.echo(push(url, token_env))
         return DONE
 
     _exit_with(run, debug)

@@ -28,10 +28,10 @@ from cluster.limits import memory_limit
 
 
 @contextmanager
-def ray_session(address: str | None) -> Iterator[None]:
+def ray_session(address: str | None, metadata: Mapping[str, str] | None = None) -> Iterator[None]:
     """Ray for the length of a job: the cluster at ``address``, else the session that is there, else a local one.
 
-    A session that was there already is left running.
+    A session that was there already is left running. Ray's dashboard shows ``metadata`` beside the job.
 
     Raises:
         ConnectionError: when no cluster answers at ``address``.
@@ -40,9 +40,10 @@ def ray_session(address: str | None) -> Iterator[None]:
         yield
         return
     where = cluster_address(address)
+    job = ray.job_config.JobConfig(metadata=dict(metadata or {}))
     if where:
         try:
-            ray.init(address=where, log_to_driver=False, logging_level=logging.ERROR)
+            ray.init(address=where, job_config=job, log_to_driver=False, logging_level=logging.ERROR)
         except (ConnectionError, RuntimeError, ValueError) as error:
             raise ConnectionError(
                 f"no Ray cluster answers at {where!r} ({error}); check `ray status` there, or leave out --address"
@@ -52,6 +53,7 @@ def ray_session(address: str | None) -> Iterator[None]:
         os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
         ray.init(
             include_dashboard=False,
+            job_config=job,
             log_to_driver=False,
             logging_level=logging.ERROR,
             object_store_memory=_object_store_bytes(),
