@@ -75,7 +75,7 @@ def _placed(worst: _Worst, tables: Tables) -> Cut[WorstCue]:
     known = urls_of(tables, {row["medium_id"] for _, _, row in worst.rows})
     cues = []
     for _, _, row in worst.rows:
-        url, spoken = known.get(row.pop("medium_id"), ("", ""))
-        reasons = tuple(row.pop("reasons"))
-        cues.append(WorstCue(place=Place(row.pop("name"), url), spoken=spoken, reasons=reasons, **row))
+        url, spoken = known.get(row["medium_id"], ("", ""))
+        same = {key: row[key] for key in ("language", "index", "start_s", "end_s", "text", "source_text", "score")}
+        cues.append(WorstCue(place=Place(row["name"], url), spoken=spoken, reasons=tuple(row["reasons"]), **same))
     return Cut(tuple(cues), worst.total)

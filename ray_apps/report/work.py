@@ -83,12 +83,12 @@ def _along(tables: Tables, began: float, step: float, steps: int) -> tuple[np.nd
     audio, busy = np.zeros(steps + 1), np.zeros(steps + 1, np.int64)
     for batch in tables.batches("costs", _COLUMNS):
         starts, ends, seconds = _spans(batch)
-        first, last = ((times - began) / step for times in (starts, ends))
-        first, last = (np.clip(at.astype(np.int64), 0, steps - 1) for at in (first, last))
+        first, last = (((at - began) / step).astype(np.int64).clip(0, steps - 1) for at in (starts, ends))
         share = seconds / (last - first + 1)
-        for sums, amount in ((audio, share), (busy, np.ones_like(first))):
-            np.add.at(sums, first, amount)
-            np.add.at(sums, last + 1, -amount)
+        np.add.at(audio, first, share)
+        np.add.at(audio, last + 1, -share)
+        np.add.at(busy, first, 1)
+        np.add.at(busy, last + 1, -1)
     # What was added and taken away again leaves a last bit.
     return np.cumsum(audio)[:steps].clip(0.0), np.cumsum(busy)[:steps] > 0
 
