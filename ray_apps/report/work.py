@@ -41,6 +41,8 @@ def work_facts(tables: Tables) -> Work:
         for stage in pc.unique(batch["seconds"].keys).to_pylist():
             costs = pc.map_lookup(batch["seconds"], stage, "first")
             most = pc.max(costs).as_py()
+            if most is None:  # a batch may be a slice, and its keys are not
+                continue
             totals[stage] = totals.get(stage, 0.0) + pc.sum(costs).as_py()
             if stage not in longest or most > longest[stage][0]:
                 longest[stage] = most, batch["name"][pc.index(costs, most).as_py()].as_py()
