@@ -12,7 +12,7 @@ DEMO := demo_output
 WORK := .work
 TORCH := $(shell grep '^torch==' constraints.txt)
 
-.PHONY: demo test triton-test lint embedded embedded-eval alignment archive stages overhead metrics-overhead dashboard profile-cost media-set kill-test cue-rules cue-timing sabotage quality-bench schemathesis clean help
+.PHONY: demo test triton-test lint embedded embedded-eval alignment archive stages overhead metrics-overhead dashboard profile-cost media-set kill-test cue-rules cue-timing sabotage quality-bench report-scale schemathesis clean help
 
 help:  ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/'
@@ -98,6 +98,10 @@ kill-test: $(READY)  ## kill the driver three times; nothing is lost, doubled or
 cue-rules: $(READY)  ## 10,000 random window texts: every cue meets its profile or tells what it breaks
 	mkdir -p $(WORK)
 	$(BIN)/python -m tests.proofs.cue_rules --json $(WORK)/cue-rules.json
+
+report-scale: $(READY)  ## a report over a million media: seconds, memory, size of the page
+	mkdir -p $(WORK)
+	$(BIN)/python -m tests.proofs.report_of_a_million --json $(WORK)/report-scale.json
 
 schemathesis: $(READY)  ## 2,000 random requests against the service: no 500, every 503 says when to come again
 	mkdir -p $(WORK)

@@ -18,9 +18,8 @@ import pyarrow.parquet as pq
 
 from pipelines.archive.filesystems import open_for_reading
 from pipelines.archive.storage import Store
-from pipelines.ledger.costs import SCHEMA as COSTS
 from pipelines.ledger.runs import Run, newest_record, with_rows
-from pipelines.ledger.tables import FINGERPRINT_KEY, SAVED_KEY, SCHEMAS, table_paths, write_tables_here
+from pipelines.ledger.tables import FINGERPRINT_KEY, SAVED_KEY, schema_of, table_paths, write_tables_here
 
 _BATCH = 32_768
 
@@ -55,7 +54,6 @@ def current_tables(store: Store) -> Iterator[Tables]:
 
 def _kept(store: Store, run: Run, stack: contextlib.ExitStack) -> dict[str, pq.ParquetFile] | None:
     """The store's own tables, if every one is there, sound, and was written at this run's end."""
-    schemas = {**SCHEMAS, "costs": COSTS}
     files = {}
     for name, path in table_paths(run.fingerprint).items():
         try:
@@ -68,7 +66,7 @@ def _kept(store: Store, run: Run, stack: contextlib.ExitStack) -> dict[str, pq.P
             run.fingerprint.encode(),
             run.saved_at.encode(),
         )
-        if not of_this_run or not table.schema_arrow.equals(schemas[name]):
+        if not of_this_run or not table.schema_arrow.equals(schema_of(name)):
             return None
         files[name] = table
     return files

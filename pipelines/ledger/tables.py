@@ -18,7 +18,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -308,7 +308,8 @@ def write_tables_here(store: Store, run: Run, folder: Path) -> None:
 
 def table_paths(fingerprint: str) -> dict[str, str]:
     """Where the tables are below the output folder, by name; ``costs`` is one of them here."""
-    return {name: f"{name}.parquet" for name in SCHEMAS} | {"costs": costs_path(fingerprint)}
+    tables: dict[str, str] = {name: f"{name}.parquet" for name in SCHEMAS}
+    return tables | {"costs": costs_path(fingerprint)}
 
 
 def write_summary(store: Store, summary: BaseModel | Mapping[str, Any]) -> None:
@@ -317,14 +318,20 @@ def write_summary(store: Store, summary: BaseModel | Mapping[str, Any]) -> None:
     store.write_bytes("summary.json", (json.dumps(values, ensure_ascii=False, indent=2) + "\n").encode())
 
 
+def schema_of(name: str) -> pa.Schema:
+    """The columns of a table that :func:`table_paths` names."""
+    return COSTS if name == "costs" else SCHEMAS[cast(TableName, name)]
+
+
 class _Writers:
     """All tables of a run, on the local disk until they are whole."""
 
     def __init__(self, folder: Path, run: Run) -> None:
         metadata = {FINGERPRINT_KEY: run.fingerprint.encode(), SAVED_KEY: run.saved_at.encode()}
-        schemas: dict[str, pa.Schema] = {**SCHEMAS, "costs": COSTS}
         self._paths = table_paths(run.fingerprint)
-        self._writers = {n: _Writer(folder / f"{n}.writing", s.with_metadata(metadata)) for n, s in schemas.items()}
+        self._writers = {
+            name: _Writer(folder / f"{name}.writing", schema_of(name).with_metadata(metadata)) for name in self._paths
+        }
 
     def add(self, state: MediumState) -> None:
         for name, rows in state.tables.items():

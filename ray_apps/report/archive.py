@@ -5,10 +5,8 @@ from __future__ import annotations
 import heapq
 import json
 from collections import Counter
-from collections.abc import Iterator, Set
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.archive.storage import Store
@@ -16,6 +14,7 @@ from pipelines.ledger.coverage import Stretch, uncovered
 from pipelines.ledger.current_tables import Tables
 from pipelines.ledger.parts import PartStore
 from ray_apps.report.facts import Archive, Cut, MarkedMedium, Place, UncoveredMedium
+from ray_apps.report.rows import counted, rows_where
 
 LISTED = 10
 STRETCHES = 5
@@ -60,26 +59,6 @@ def archive_facts(tables: Tables, store: Store) -> Archive:
         without_text=Cut(tuple(_uncovered(row, parts) for row in without_text.rows()), without_text.total),
         **sums,
     )
-
-
-def urls_of(tables: Tables, media: Set[str]) -> dict[str, tuple[str, str]]:
-    """URL and spoken language of a few media, by id."""
-    found: dict[str, tuple[str, str]] = {}
-    wanted = pa.array(sorted(media), pa.string())
-    for batch in tables.batches("media", ["medium_id", "url", "source"]) if media else ():
-        for row in rows_where(batch, pc.is_in(batch["medium_id"], wanted)):
-            found[row["medium_id"]] = row["url"], row["source"]
-    return found
-
-
-def rows_where(batch: pa.RecordBatch, mask: pa.Array) -> Iterator[dict[str, Any]]:
-    """The rows of a batch for which the mask is true, as plain values."""
-    yield from batch.filter(mask).to_pylist()
-
-
-def counted(values: pa.Array) -> dict[str, int]:
-    """How often each value is there."""
-    return {pair["values"]: pair["counts"] for pair in pc.value_counts(values).to_pylist()}
 
 
 class _Top:

@@ -24,7 +24,6 @@ def failure_facts(tables: Tables) -> tuple[ErrorKind, ...]:
             if len(examples[kind]) < LISTED:
                 examples[kind].append((Place(row["name"], row["url"]), row["shard"], row["error_detail"]))
     kinds = [
-        ErrorKind(kind, count, still_open[kind], Cut(tuple(examples[kind]), count))
-        for kind, count in counts.most_common()
+        ErrorKind(kind, count, still_open[kind], Cut(tuple(examples[kind]), count)) for kind, count in counts.items()
     ]
-    return tuple(sorted(kinds, key=lambda error: error.kind == NOT_OPENED))
+    return tuple(sorted(kinds, key=lambda error: (error.kind == NOT_OPENED, -error.count, error.kind)))

@@ -45,7 +45,9 @@ def speed_figure(work: Work, left: str, right: str) -> Figure:
     highest = max((bar.speed for s in sessions for bar in s.bars), default=0.0) or 1.0
     room = WIDTH - _GAP * (len(sessions) - 1)
     a_second = room / (sum(s.length_s for s in sessions) or 1.0)
-    rects, breaks, x = [], [], 0.0
+    rects: list[Rect] = []
+    breaks: list[float] = []
+    x = 0.0
     for number, session in enumerate(sessions):
         if number:
             breaks.append(x + _GAP / 2)

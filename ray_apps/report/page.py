@@ -99,7 +99,7 @@ def moment(place: Place, seconds: float) -> str:
     """A link that plays a medium from this time on, where a browser can reach it; else empty."""
     url = place.url
     if url.startswith(("http://", "https://")):
-        address = quote(urldefrag(url).url, safe=":/?[]@!$&'()*+,;=%~")
+        address = quote(urldefrag(url).url, safe=":/?[]@!$&'()*+,;=%~", errors="replace")
     elif url and is_local(url):
         address = Path(local_path(url)).as_uri()
     else:
@@ -154,7 +154,7 @@ def _chosen(settings: dict[str, Any]) -> dict[str, str]:
     )
     found = {
         "Model": settings.get("model") or "by the hardware",
-        "Checkpoint": recipe.get("checkpoint"),
+        "Checkpoint": str(recipe.get("checkpoint") or "")[:16],
         "Engine": recipe.get("engine") or settings.get("engine"),
         "Number format": recipe.get("dtype") or settings.get("dtype"),
         "Quality": gate.get("quality"),

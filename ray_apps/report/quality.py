@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import insort
 from collections import Counter, defaultdict
+from collections.abc import Set
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.ledger.current_tables import Tables
-from ray_apps.report.archive import counted, rows_where, urls_of
 from ray_apps.report.facts import Cut, Place, Quality, WorstCue
+from ray_apps.report.rows import counted, rows_where
 
 LISTED = 20
 LISTED_OF_A_MEDIUM = 3
@@ -72,10 +73,20 @@ class _Worst:
 
 
 def _placed(worst: _Worst, tables: Tables) -> Cut[WorstCue]:
-    known = urls_of(tables, {row["medium_id"] for _, _, row in worst.rows})
+    known = _origins(tables, {row["medium_id"] for _, _, row in worst.rows})
     cues = []
     for _, _, row in worst.rows:
-        url, spoken = known.get(row.pop("medium_id"), ("", ""))
-        reasons = tuple(row.pop("reasons"))
-        cues.append(WorstCue(place=Place(row.pop("name"), url), spoken=spoken, reasons=reasons, **row))
+        url, spoken = known.get(row["medium_id"], ("", ""))
+        same = {key: row[key] for key in ("language", "index", "start_s", "end_s", "text", "source_text", "score")}
+        cues.append(WorstCue(place=Place(row["name"], url), spoken=spoken, reasons=tuple(row["reasons"]), **same))
     return Cut(tuple(cues), worst.total)
+
+
+def _origins(tables: Tables, media: Set[str]) -> dict[str, tuple[str, str]]:
+    """URL and spoken language of a few media, by id."""
+    found: dict[str, tuple[str, str]] = {}
+    wanted = pa.array(sorted(media), pa.string())
+    for batch in tables.batches("media", ["medium_id", "url", "source"]) if media else ():
+        for row in rows_where(batch, pc.is_in(batch["medium_id"], wanted)):
+            found[row["medium_id"]] = row["url"], row["source"]
+    return found

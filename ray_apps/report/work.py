@@ -38,10 +38,14 @@ def work_facts(tables: Tables) -> Work:
         failed += pc.sum(batch["failed"]).as_py() or 0
         undated += batch.num_rows - (pc.sum(batch["failed"]).as_py() or 0) - pc.count(batch["done_at"]).as_py()
         audio_s += pc.sum(batch["audio_s"]).as_py() or 0.0
-        for name, seconds in zip(batch["name"].to_pylist(), batch["seconds"].to_pylist(), strict=True):
-            for stage, cost in seconds:
-                totals[stage] = totals.get(stage, 0.0) + cost
-                longest[stage] = max(longest.get(stage, (-1.0, "")), (cost, name), key=lambda known: known[0])
+        for stage in pc.unique(batch["seconds"].keys).to_pylist():
+            costs = pc.map_lookup(batch["seconds"], stage, "first")
+            most = pc.max(costs).as_py()
+            if most is None:  # a batch may be a slice, and its keys are not
+                continue
+            totals[stage] = totals.get(stage, 0.0) + pc.sum(costs).as_py()
+            if stage not in longest or most > longest[stage][0]:
+                longest[stage] = most, batch["name"][pc.index(costs, most).as_py()].as_py()
         starts, ends, _ = _spans(batch)
         began, ended = min(began, starts.min(initial=np.inf)), max(ended, ends.max(initial=-np.inf))
     dearest = sorted(totals, key=lambda stage: -totals[stage])
@@ -60,7 +64,7 @@ def _spans(batch: pa.RecordBatch) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """When the engine's work on each dated shard began and ended, and its seconds of audio; all of shape (n,)."""
     dated = batch.filter(pc.is_valid(batch["done_at"]))
     ends = np.asarray(dated["done_at"], np.float64)
-    engine = np.array([dict(seconds).get(ENGINE, 0.0) for seconds in dated["seconds"].to_pylist()], np.float64)
+    engine = np.asarray(pc.fill_null(pc.map_lookup(dated["seconds"], ENGINE, "first"), 0.0))
     return ends - engine, ends, np.asarray(dated["audio_s"], np.float64)
 
 
@@ -83,12 +87,12 @@ def _along(tables: Tables, began: float, step: float, steps: int) -> tuple[np.nd
     audio, busy = np.zeros(steps + 1), np.zeros(steps + 1, np.int64)
     for batch in tables.batches("costs", _COLUMNS):
         starts, ends, seconds = _spans(batch)
-        first, last = ((times - began) / step for times in (starts, ends))
-        first, last = (np.clip(at.astype(np.int64), 0, steps - 1) for at in (first, last))
+        first, last = (((at - began) / step).astype(np.int64).clip(0, steps - 1) for at in (starts, ends))
         share = seconds / (last - first + 1)
-        for sums, amount in ((audio, share), (busy, np.ones_like(first))):
-            np.add.at(sums, first, amount)
-            np.add.at(sums, last + 1, -amount)
+        np.add.at(audio, first, share)
+        np.add.at(audio, last + 1, -share)
+        np.add.at(busy, first, 1)
+        np.add.at(busy, last + 1, -1)
     # What was added and taken away again leaves a last bit.
     return np.cumsum(audio)[:steps].clip(0.0), np.cumsum(busy)[:steps] > 0
 

@@ -26,6 +26,7 @@ from pipelines.settings import MediaLimits
 from ray_apps import batch_job
 from ray_apps.batch_job import run_job
 from ray_apps.plan import plan_job
+from ray_apps.report.gather import gather
 from ray_apps.settings import Settings
 from ray_apps.stages import Ledger
 from ray_apps.summary import RunSummary
@@ -302,3 +303,15 @@ def test_a_film_gets_one_language_though_its_first_shard_is_silent(tmp_path, sam
     plan = plan_job(chosen, SilentFeedback())
     sources = [part.source for part in parts.read_medium(plan.media[0].id)]
     assert sources == ["und"] + ["tr"] * (summary.shards - 1)
+
+
+def test_a_report_tells_the_run_as_it_was(first):
+    out, summary = first
+    facts = gather(Store(str(out)))
+    assert facts.ended is not None
+    assert "CPU" in facts.ended.hardware
+    assert (facts.archive.cues, facts.archive.demo_model) == (summary.cues, True)
+    assert (facts.work.undated, facts.work.audio_s) == (0, pytest.approx(summary.audio_s))
+    assert sum(s.audio_s for s in facts.work.sessions.rows) == pytest.approx(summary.audio_s)
+    told = {stage.stage: stage.total_s for stage in facts.work.stages}
+    assert told == pytest.approx({name: stage.total_s for name, stage in summary.stages.items()})
