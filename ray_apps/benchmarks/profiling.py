@@ -4,7 +4,8 @@
 
 CPU seconds are those of all of Ray's processes and this one, and the job's alone: what goes on beside it on the machine
 slows the job down and is not counted. Wall time stands beside them. ``stage_us`` is the hook of one stage by itself,
-waiting for nothing, and ``stages_share`` what three of them are of an average shard's work.
+waiting for nothing, and ``stages_share`` what three of them are of an average shard's work; ``decorator_us`` is what
+``@profile_function`` adds to a call, while nobody listens and while somebody does.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import json
 import statistics
 import threading
 import time
+import timeit
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -24,6 +26,7 @@ import typer
 from b200_kernels.checkpoints import EMBEDDED
 from cluster.feedback import SilentFeedback
 from cluster.profile.ray_book import close_book, open_book
+from cluster.profiler import get_profiler, profile_function
 from ray_apps import profiled
 from ray_apps.batch_job import run_job
 from ray_apps.benchmarks.overhead import SHARD_S, make_media
@@ -54,8 +57,11 @@ def main(
     media = work / f"media-{minutes:g}"
     if not media.exists():
         make_media(media, minutes * 60)
+    decorator_us = {"silent": _decorator_us()}
+    get_profiler()
+    decorator_us["listening"] = _decorator_us()
     with ray_session(None):
-        figures = measure(media, work, pairs)
+        figures = measure(media, work, pairs) | {"decorator_us": decorator_us}
     typer.echo(json.dumps(figures, indent=2))
     if json_file is not None:
         json_file.write_text(json.dumps(figures, indent=2) + "\n")
@@ -95,6 +101,16 @@ def stage_cost_s() -> float:
     close_book(name)
     del book
     return spent / _CALLS
+
+
+def _decorator_us() -> float:
+    """The least of five."""
+
+    def nothing() -> None: ...
+
+    decorated = profile_function("nothing")(nothing)
+    plain_s, decorated_s = (min(timeit.repeat(each, number=20_000, repeat=5)) for each in (nothing, decorated))
+    return round((decorated_s - plain_s) / 20_000 * 1e6, 2)
 
 
 def _run(media: Path, work: Path, profiling: bool) -> Run:
