@@ -39,6 +39,7 @@ from ray_apps.plan import CLUSTER_CPU, CLUSTER_GPU, JobPlan, actor_memory_gb, pl
 from ray_apps.ray_session import (
     bounded_actor_retries,
     cluster_address,
+    cluster_hardware,
     cluster_share,
     configure_data,
     ray_session,
@@ -169,12 +170,14 @@ class _Job:
         self.assembling: dict[ray.ObjectRef, str] = {}
         self.not_muxed = 0
         self.profile: Keeper | None = None
+        self.hardware = ""
 
     def run(self) -> None:
         """Passes over what is missing, until nothing is left that another try could mend."""
         metered.unreadable(self.plan.media)
         self._tell_progress()
         self.resources = cluster_resources(self.plan)
+        self.hardware = cluster_hardware(self.plan.settings.nodes)
         for note in self.resources.notes:
             self.feedback.warning(note)
         self.feedback.progress(**self.tally.figures())
@@ -341,7 +344,12 @@ class _Job:
         totals = write_tables(self.plan.store, self.run_record, self.tally.open_failures())
         for sentence in (*totals.damaged, *totals.kept_edits, *totals.lost_corrections):
             self.feedback.warning(sentence)
-        summary = replace(self.tally.summary(totals, interrupted, wall_s), not_muxed=self.not_muxed)
+        summary = replace(
+            self.tally.summary(totals, interrupted, wall_s),
+            not_muxed=self.not_muxed,
+            began=self.run_record.saved_at,
+            hardware=self.hardware,
+        )
         write_summary(self.plan.store, asdict(summary))
         return summary
 

@@ -1,4 +1,4 @@
-"""The command ``voxtral``: translate, serve, verify, profile, apply-review, doctor, dashboards.
+"""The command ``voxtral``: translate, serve, verify, profile, report, apply-review, doctor, dashboards.
 
 Everything heavy (Ray, torch, transformers) is imported inside the commands, so that ``--help`` is instant.
 Results go to stdout, messages to stderr. Exit codes: 0 all done; 1 something failed or is left; 2 the command
@@ -24,6 +24,7 @@ COMMANDS = (
     "translate",
     "verify",
     "profile",
+    "report",
     "apply-review",
     "doctor",
     "benchmark",
@@ -206,6 +207,19 @@ def profile(
 ) -> None:
     """Where the time of a run goes, over all its actors: while it runs, or from its output folder."""
     _exit_with(lambda: _profile(out, address, name, once, (json_file, trace, picture)), debug)
+
+
+@app.command()
+def report(
+    out: Annotated[str, typer.Argument(metavar="OUT", help="Output folder of a run.")],
+    page: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="FILE.html", show_default="report.html in OUT")
+    ] = None,
+    json_file: JsonFile = None,
+    debug: Debug = False,
+) -> None:
+    """One HTML page on a run: what was done, how fast, how good, what went wrong and what to do about it."""
+    _exit_with(lambda: _report(out, page, json_file), debug)
 
 
 @app.command()
@@ -455,6 +469,27 @@ def _profile(out: str | None, address: str | None, name: str | None, once: bool,
         show_saved(out, Console(), written)
     else:
         show_live(address, name, once, Console(), written)
+    return DONE
+
+
+def _report(out: str, page: Path | None, json_file: Path | None) -> int:
+    from pipelines.archive.storage import Store
+    from ray_apps.cli_report import show_rows, write_json
+    from ray_apps.report.facts import as_json
+    from ray_apps.report.gather import gather
+    from ray_apps.report.page import PAGE, headline, render
+
+    _check_json_file(json_file)
+    _check_writable("--out", page)
+    store = Store(out)
+    facts = gather(store)
+    if page is None:
+        store.write_bytes(PAGE, render(facts))
+    else:
+        page.write_bytes(render(facts))
+    show_rows([("run", headline(facts)[1]), ("report", str(page or store.url_of(PAGE)))], Console())
+    if json_file is not None:
+        write_json(as_json(facts), json_file)
     return DONE
 
 

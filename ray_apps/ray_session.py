@@ -138,6 +138,20 @@ def _gpu_kind(node: Mapping[str, Any]) -> str | None:
     return (node.get("Labels") or {}).get("ray.io/accelerator-type")
 
 
+def cluster_hardware(labels: Mapping[str, str]) -> str:
+    """The same nodes in words: ``"2 nodes, 64 CPUs, 8 GPUs (B200), 512 GB"``."""
+    nodes = [node for node in ray.nodes() if node["Alive"] and is_meant(node.get("Labels") or {}, labels)]
+    share = cluster_share(labels)
+    kinds = sorted({kind for node in nodes if (kind := _gpu_kind(node))})
+    gpus = _counted(share.gpus, "GPU") + (f" ({', '.join(kinds)})" if kinds else "") if share.gpus else "no GPU"
+    cpus = _counted(int(share.cpus), "CPU")
+    return f"{_counted(len(nodes), 'node')}, {cpus}, {gpus}, {share.memory_gb:.0f} GB for Ray"
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
 def is_meant(has: Mapping[str, str], labels: Mapping[str, str]) -> bool:
     """Whether a node that ``has`` labels meets the selector ``labels``, as Ray reads it: values, or ``!value``."""
     return all(

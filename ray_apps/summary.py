@@ -67,6 +67,10 @@ class RunSummary:
     interrupted: bool
     not_muxed: int = 0
     """Media of which no copy with subtitles could be made, where copies are asked for."""
+    began: str = ""
+    """When the run began, UTC, ISO 8601."""
+    hardware: str = ""
+    """What the run had to work on, in words; empty where it ended before it looked."""
 
 
 @dataclass

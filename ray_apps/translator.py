@@ -216,6 +216,7 @@ class VoxtralTranslator:
             demo_model=self.engine.capabilities.demo_model,
             windows=translation.windows,
             seconds=seconds,
+            done_at=time.time(),
         )
         return ShardRow(shard, seconds=seconds, part=part)
 
