@@ -12,7 +12,7 @@ DEMO := demo_output
 WORK := .work
 TORCH := $(shell grep '^torch==' constraints.txt)
 
-.PHONY: demo test triton-test lint embedded embedded-eval alignment archive stages overhead media-set kill-test cue-rules cue-timing sabotage quality-bench schemathesis clean help
+.PHONY: demo test triton-test lint embedded embedded-eval alignment archive stages overhead profile-cost media-set kill-test cue-rules cue-timing sabotage quality-bench schemathesis clean help
 
 help:  ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/'
@@ -70,6 +70,10 @@ stages: $(READY)  ## seconds of audio per core-second of every stage
 overhead: $(READY)  ## the batch job against one process without Ray
 	mkdir -p $(WORK)
 	$(BIN)/python -m ray_apps.benchmarks.overhead --work $(WORK)/overhead --json $(WORK)/overhead.json
+
+profile-cost: $(READY)  ## what profiling costs: the same job with and without it, in turn
+	mkdir -p $(WORK)
+	$(BIN)/python -m ray_apps.benchmarks.profiling --work $(WORK)/profile-cost --json $(WORK)/profile-cost.json
 
 media-set: $(READY)  ## thirty-two generated media, one of two hours
 	mkdir -p $(WORK)

@@ -12,11 +12,14 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, replace
+from functools import partial
 from typing import Any
 
 import ray
 
+from cluster.derived import shards_to_fill
 from cluster.feedback import Feedback
+from cluster.profile.ray_book import Keeper
 from cluster.resources import ResourcePlan
 from cluster.resources import plan as plan_resources
 from pipelines.archive.storage import Store
@@ -30,7 +33,8 @@ from pipelines.ledger.tables import write_summary, write_tables
 from pipelines.media.media_error import MediaError
 from pipelines.records import UNIDENTIFIED, Failure, Medium, Shard
 from pipelines.settings import MediaLimits
-from ray_apps.plan import CLUSTER_CPU, CLUSTER_GPU, JobPlan, plan_job, warn_of_pair
+from ray_apps import profiled
+from ray_apps.plan import CLUSTER_CPU, CLUSTER_GPU, JobPlan, actor_memory_gb, plan_job, warn_of_pair
 from ray_apps.ray_session import (
     bounded_actor_retries,
     cluster_address,
@@ -72,6 +76,7 @@ def run_job(settings: Settings, feedback: Feedback) -> RunSummary:
         try:
             stack.enter_context(ray_session(settings.address))
             stack.enter_context(terminated_as_interrupted())
+            stack.callback(job.end_profile)
             job.tally.begin(time.monotonic() - began)
             job.run()
         except KeyboardInterrupt:
@@ -143,13 +148,18 @@ class _Job:
         self.identified: set[str] = set()
         self.assembling: dict[ray.ObjectRef, str] = {}
         self.not_muxed = 0
+        self.profile: Keeper | None = None
 
     def run(self) -> None:
         """Passes over what is missing, until nothing is left that another try could mend."""
         self.resources = cluster_resources(self.plan)
         for note in self.resources.notes:
             self.feedback.warning(note)
+        self.feedback.progress(**self.tally.figures())
         # What every assembly needs is put on the cluster once, without the manifest's rows.
+        if self.plan.settings.profiling and self.plan.missing:
+            where = self.plan.store, self.plan.recipe.fingerprint, self.lease.token
+            self.profile = Keeper(profiled.book_of(self.lease.token), partial(profiled.save_profile, *where))
         self.shared = ray.put((self.run_record.model_copy(update={"rows": ()}), self.names))
         for medium_id in self.plan.shards:
             if medium_id not in self.plan.finished:
@@ -184,6 +194,8 @@ class _Job:
 
     def _done(self, row: ShardRow) -> None:
         self.tally.shard(row)
+        if self.profile and row.part:
+            self.profile.finished(row.part.seconds)
         self.done[row.shard.medium.id].add(row.shard.index)
         self._assemble_if_complete(row.shard.medium.id)
 
@@ -207,7 +219,7 @@ class _Job:
 
     def _work_on(self, shards: Sequence[Shard]) -> list[Shard]:
         still_open: list[Shard] = []
-        for row in results(self.plan, shards, self.resources, self.lease.token):
+        for row in results(self.plan, shards, self.resources, self.lease.token, self._book):
             self.lease.check()
             if row.part is None:
                 self.tally.shard(row)
@@ -232,9 +244,13 @@ class _Job:
         if len(self.done[medium_id]) < len(self.plan.shards[medium_id]):
             return
         task = _assemble_medium.options(**self._light()).remote(
-            self.plan.parts, self.media[medium_id], self.plan.counts[medium_id], self.shared
+            self.plan.parts, self.media[medium_id], self.plan.counts[medium_id], self.shared, self._book
         )
         self.assembling[task] = self.media[medium_id].name
+
+    @property
+    def _book(self) -> str | None:
+        return self.profile.name if self.profile else None
 
     def _light(self) -> dict[str, Any]:
         """Where a light task runs, and what it asks for."""
@@ -284,6 +300,11 @@ class _Job:
                     self.not_muxed += 1
                     self.feedback.warning(f"{names[ended]}: no copy with subtitles: {problem}")
 
+    def end_profile(self) -> None:
+        """Save what the profile knows, and end its book."""
+        if self.profile:
+            self.profile.close({"assemble": len(self.tally.reports)})
+
     def finish(self, interrupted: bool, wall_s: float) -> RunSummary:
         """The tables and the summary, from the ledger."""
         if ray.is_initialized():
@@ -297,10 +318,12 @@ class _Job:
         return summary
 
 
-def results(plan: JobPlan, shards: Sequence[Shard], resources: ResourcePlan, run: str) -> Iterator[ShardRow]:
+def results(
+    plan: JobPlan, shards: Sequence[Shard], resources: ResourcePlan, run: str, profile: str | None = None
+) -> Iterator[ShardRow]:
     """Shards through all stages on the cluster that Ray is joined to; rows come back as they are done.
 
-    ``run`` is a word that names this run.
+    ``run`` is a word that names this run, ``profile`` the book of its profile.
     """
     settings, recipe = plan.settings, plan.recipe
     configure_data(settings.nodes)
@@ -320,10 +343,11 @@ def results(plan: JobPlan, shards: Sequence[Shard], resources: ResourcePlan, run
         run=run,
         ledger_url=plan.store.url,
         fingerprint=recipe.fingerprint,
+        profile=profile,
     )
     rows = ray.data.from_items([ShardRow(s).encode() for s in shards], override_num_blocks=len(shards))
     heard = rows.map(
-        Listen(ledger, settings.media, settings.vad, settings.windows, recipe.window_s),
+        Listen(ledger, settings.media, settings.vad, settings.windows, recipe.window_s, profile),
         compute=ray.data.TaskPoolStrategy(size=resources.listen_tasks),
         num_cpus=resources.listen_cpus,
     )
@@ -335,15 +359,16 @@ def results(plan: JobPlan, shards: Sequence[Shard], resources: ResourcePlan, run
         compute=ray.data.ActorPoolStrategy(
             min_size=resources.min_actors,
             max_size=resources.max_actors,
-            # One at work and one waiting: a shard that kills its worker has no neighbour to take along.
-            max_tasks_in_flight_per_actor=2,
-            max_concurrent_calls_per_actor=1,
+            # As many waiting as at work; below 1.75 times, a pool never grows. Who was beside a shard that kills its
+            # worker is tried again alone (ray_apps/company.py).
+            max_tasks_in_flight_per_actor=2 * resources.actor_shards,
+            max_concurrent_calls_per_actor=resources.actor_shards,
         ),
         num_cpus=resources.actor_cpus,
         num_gpus=resources.actor_gpus or None,
         **bounded_actor_retries(),
     )
-    for row in translated.map(Record(ledger), num_cpus=resources.light_cpus).iter_rows():
+    for row in translated.map(Record(ledger, profile), num_cpus=resources.light_cpus).iter_rows():
         yield ShardRow.decode(row)
 
 
@@ -352,21 +377,24 @@ def cluster_resources(plan: JobPlan) -> ResourcePlan:
     share = cluster_share(plan.settings.nodes)
     if share.cpus <= 0:
         raise ConnectionError(f"no node of the cluster has the labels {plan.settings.nodes}")
+    share = share.part(plan.settings.share)
     return plan_resources(
         cpus=share.cpus,
         gpus=share.gpus,
         memory_gb=share.memory_gb,
         min_actors=plan.settings.min_actors,
         max_actors=plan.settings.max_actors,
-        actor_memory_gb=plan.checkpoint.memory_gb(plan.recipe.dtype) + 1.0,
+        actor_memory_gb=actor_memory_gb(plan.checkpoint, plan.recipe.dtype),
         node_cpus=share.node_cpus,
+        feed_cores=share.feed_cores,
+        gpu_shards=shards_to_fill(windows_a_shard=plan.settings.windows.shard_s / plan.recipe.window_s),
         shards=len(plan.missing),
     )
 
 
 @ray.remote
 def _assemble_medium(
-    parts: PartStore, medium: Medium, shards: int, shared: tuple[Run, OutputNames]
+    parts: PartStore, medium: Medium, shards: int, shared: tuple[Run, OutputNames], profile: str | None
 ) -> MediumReport | str:
     """Write a medium's subtitles from its parts, then put the parts together in one ledger entry.
 
@@ -377,8 +405,9 @@ def _assemble_medium(
         found = parts.read_medium(medium.id)
         if len(found) < shards:
             return "a part is damaged or gone"
-        report = assemble(medium, found, run.fingerprint, run.cues, parts.store, names=names, targets=run.targets)
-        parts.compact(medium.id, found, shards)
+        with profiled.timed_stage(profile, "assemble", medium.id):
+            report = assemble(medium, found, run.fingerprint, run.cues, parts.store, names=names, targets=run.targets)
+            parts.compact(medium.id, found, shards)
     except (OSError, ValueError) as error:
         return str(error)
     return report

@@ -1,4 +1,4 @@
-"""The command ``voxtral``: translate, serve, verify, apply-review, doctor.
+"""The command ``voxtral``: translate, serve, verify, profile, apply-review, doctor.
 
 Everything heavy (Ray, torch, transformers) is imported inside the commands, so that ``--help`` is instant.
 Results go to stdout, messages to stderr. Exit codes: 0 all done; 1 something failed or is left; 2 the command
@@ -20,7 +20,7 @@ from rich.console import Console
 
 from ray_apps.cli_feedback import get_feedback
 
-COMMANDS = ("translate", "verify", "apply-review", "doctor", "benchmark", "serve", "serve-key")
+COMMANDS = ("translate", "verify", "profile", "apply-review", "doctor", "benchmark", "serve", "serve-key")
 OUR_PACKAGES = {"ray_apps", "pipelines", "b200_kernels", "quality", "cluster"}
 """Errors of their own classes are written for the user; all others are not."""
 DONE, INCOMPLETE, USAGE, INTERRUPTED = 0, 1, 2, 130
@@ -173,6 +173,29 @@ def verify(
 ) -> None:
     """Compare a run's list of media with its output; exit 1 on anything lost, doubled or unaccounted for."""
     _exit_with(lambda: _verify(out, json_file), debug)
+
+
+@app.command()
+def profile(
+    out: Annotated[
+        str | None, typer.Argument(metavar="[OUT]", help="Output folder of a run; else what runs on a cluster now.")
+    ] = None,
+    address: Annotated[
+        str | None, typer.Option(help="The Ray cluster to look at.", show_default="this machine's")
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(help="Which profile of the cluster.", show_default="the newest run's")
+    ] = None,
+    once: Annotated[bool, typer.Option("--once", help="Show it once; else it is renewed until Ctrl-C.")] = False,
+    json_file: JsonFile = None,
+    trace: Annotated[
+        Path | None, typer.Option(metavar="FILE.json", help="Write a Chrome trace: every stage on every actor.")
+    ] = None,
+    picture: Annotated[Path | None, typer.Option(metavar="FILE.svg", help="Draw who did what when.")] = None,
+    debug: Debug = False,
+) -> None:
+    """Where the time of a run goes, over all its actors: while it runs, or from its output folder."""
+    _exit_with(lambda: _profile(out, address, name, once, (json_file, trace, picture)), debug)
 
 
 @app.command()
@@ -360,6 +383,23 @@ def _verify(out: str, json_file: Path | None) -> int:
     return INCOMPLETE if verification.problems else DONE
 
 
+def _profile(out: str | None, address: str | None, name: str | None, once: bool, files: tuple[Path | None, ...]) -> int:
+    from ray_apps.cli_settings import UsageError
+
+    if out is not None and (address or name or once):
+        raise UsageError("give OUT, for what it keeps, or --address, --name and --once, for what runs now")
+    for option, path in zip(("--json", "--trace", "--picture"), files, strict=True):
+        _check_writable(option, path)
+    from ray_apps.cli_profile import Written, show_live, show_saved
+
+    written = Written(*files)
+    if out is not None:
+        show_saved(out, Console(), written)
+    else:
+        show_live(address, name, once, Console(), written)
+    return DONE
+
+
 def _apply_review(out: str, reviews: list[Path], json_file: Path | None) -> int:
     from pipelines.archive.storage import Store
     from pipelines.ledger.apply_review import apply_reviews
@@ -394,6 +434,10 @@ def _doctor(model: str | None, out: str, json_file: Path | None) -> int:
 
 
 def _check_json_file(path: Path | None) -> None:
+    _check_writable("--json", path)
+
+
+def _check_writable(option: str, path: Path | None) -> None:
     """Before the work, not after it."""
     from ray_apps.cli_settings import UsageError
 
@@ -401,7 +445,7 @@ def _check_json_file(path: Path | None) -> None:
         return
     folder = path.parent
     if path.is_dir() or not folder.is_dir() or not os.access(path if path.exists() else folder, os.W_OK):
-        raise UsageError(f"--json {path} cannot be written; name a file in a folder that you may write to")
+        raise UsageError(f"{option} {path} cannot be written; name a file in a folder that you may write to")
 
 
 def _exit_with(command: Callable[[], int], debug: bool) -> None:

@@ -12,7 +12,7 @@ import threading
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 # Ray reads these when it starts, so they stand before its import. Usage reports are off unless the user turns
@@ -23,6 +23,7 @@ os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 
 import ray
 
+from cluster.derived import cores_to_feed
 from cluster.limits import memory_limit
 
 
@@ -93,12 +94,20 @@ def _object_store_bytes() -> int:
 
 @dataclass(frozen=True)
 class Share:
-    """What some nodes have together; ``node_cpus`` is the smallest node's, of those with a whole CPU."""
+    """What some nodes have together; ``node_cpus`` is the smallest node's, of those with a whole CPU. ``feed_cores``:
+    cores that must listen for each GPU, of the kind that needs most.
+    """
 
     cpus: float
     gpus: int
     memory_gb: float
     node_cpus: float | None
+    feed_cores: int | None
+
+    def part(self, share: float) -> Share:
+        """A share of it, above 0 and at most 1; of GPUs, where there are any, one at least."""
+        gpus = max(1, int(self.gpus * share)) if self.gpus else 0
+        return replace(self, cpus=self.cpus * share, gpus=gpus, memory_gb=self.memory_gb * share)
 
 
 def cluster_share(labels: Mapping[str, str]) -> Share:
@@ -110,7 +119,21 @@ def cluster_share(labels: Mapping[str, str]) -> Share:
         gpus=int(sum(has.get("GPU", 0.0) for has in resources)),
         memory_gb=sum(has.get("memory", 0.0) for has in resources) / 2**30,
         node_cpus=min((has["CPU"] for has in resources if has.get("CPU", 0.0) >= 1), default=None),
+        feed_cores=max(
+            (cores_to_feed(_gpu_kind(node)) for node in nodes if node["Resources"].get("GPU")), default=None
+        ),
     )
+
+
+def share_nodes(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
+    """Whether some node of the cluster that Ray is joined to meets both selectors."""
+    nodes = [node.get("Labels") or {} for node in ray.nodes() if node["Alive"]]
+    return any(is_meant(labels, one) and is_meant(labels, other) for labels in nodes)
+
+
+def _gpu_kind(node: Mapping[str, Any]) -> str | None:
+    """``B200``, where Ray found it out."""
+    return (node.get("Labels") or {}).get("ray.io/accelerator-type")
 
 
 def is_meant(has: Mapping[str, str], labels: Mapping[str, str]) -> bool:

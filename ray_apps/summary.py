@@ -110,6 +110,7 @@ class Tally:
             "media_total": len(self.plan.shards),
             "shards_done": self.shards_done,
             "shards_total": len(self.plan.missing),
+            "shards_skipped": self.plan.shard_count - len(self.plan.missing),
             "audio_s": self.audio_s,
             "speed": self.audio_s / max(time.monotonic() - self.started, 1e-9),
             "errors": len(self.still_open) + sum(len(r.failures) for r in self.reports.values()),
