@@ -12,7 +12,7 @@ from pipelines.archive.storage import Store
 from pipelines.ledger.parts import PartStore
 from pipelines.ledger.runs import load_run
 from pipelines.ledger.verify import verify
-from tests.chaos.fake_faults import notes
+from tests.chaos.fake_faults import Met, notes
 from tests.proofs.kill_driver import compare
 
 KILLS = ("kill", "kill-driver", "kill-raylet", "kill-node")
@@ -57,20 +57,24 @@ class Repeated:
 
     stage: str
     shards: int
-    in_flight: int
-    """At all kills together: begun, and not recorded yet."""
+    allowed: int
+    """At all kills together: what was begun and not recorded yet; of what is translated, no more than actors hold."""
 
 
-def repeated(control: Path) -> list[Repeated]:
-    """What was done more than once, by stage, from the notes that the stages left."""
+def repeated(control: Path, held_by_actors: int) -> list[Repeated]:
+    """What was done more than once, by stage, from the notes that the stages left.
+
+    ``held_by_actors`` is how many shards all actors together have at work and waiting.
+    """
     killed_at = sorted(met.at for kind in KILLS for met in notes(control, kind))
-    recorded = notes(control, "record")
-    found = []
-    for stage in ("listen", "translate"):
-        begun = notes(control, stage)
-        in_flight = sum(
-            len({met.name for met in begun if met.at <= at} - {met.name for met in recorded if met.at <= at})
-            for at in killed_at
-        )
-        found.append(Repeated(stage, len(begun) - len({met.name for met in begun}), in_flight))
-    return found
+    listened, recorded = notes(control, "listen"), notes(control, "record")
+    in_flight = [
+        len({met.name for met in listened if met.at <= at} - {met.name for met in recorded if met.at <= at})
+        for at in killed_at
+    ]
+    allowed = {"listen": sum(in_flight), "translate": sum(min(count, held_by_actors) for count in in_flight)}
+    return [Repeated(stage, _again(notes(control, stage)), most) for stage, most in allowed.items()]
+
+
+def _again(begun: list[Met]) -> int:
+    return len(begun) - len({met.name for met in begun})

@@ -39,7 +39,7 @@ from pipelines.records import Window  # noqa: E402
 from ray_apps import batch_job, cli  # noqa: E402
 from ray_apps.rows import ShardRow  # noqa: E402
 from ray_apps.stages import Listen, Record  # noqa: E402
-from ray_apps.translator import Translation, TranslatorSettings, VoxtralTranslator  # noqa: E402
+from ray_apps.translator import NO_WISHES, Translation, TranslatorSettings, VoxtralTranslator, Wishes  # noqa: E402
 from tests.chaos.fake_faults import meet, note  # noqa: E402
 from tests.ray_apps.fake_engine import FakeEngine  # noqa: E402
 
@@ -73,10 +73,17 @@ class FakeEngineTranslator(VoxtralTranslator):
     def __init__(self, settings: TranslatorSettings) -> None:
         super().__init__(settings, FakeSlowEngine(_script))
 
-    async def translate(self, windows: Sequence[Window], source: str, targets: Sequence[str], name: str) -> Translation:
+    async def translate(
+        self,
+        windows: Sequence[Window],
+        source: str,
+        targets: Sequence[str],
+        name: str,
+        wishes: Wishes = NO_WISHES,
+    ) -> Translation:
         note("translate", name)
         with meet("stage.translate", name):
-            return await super().translate(windows, source, targets, name)
+            return await super().translate(windows, source, targets, name, wishes)
 
 
 class ToldListen(Listen):

@@ -76,10 +76,13 @@ def _worker(name: str, what: str, *strikes: FakeFault) -> Fault:
 
 def _node(name: str, what: str, strike: Do) -> Fault:
     """In the middle of a shard's translation; the node does not come back while the job runs."""
-    return Fault(name, what, (FakeFault(strike, "stage.translate", nth=5),), on_faulty_store=False)
+    return Fault(name, what, (FakeFault(strike, "stage.translate", nth=3),), on_faulty_store=False)
 
 
-_FLAKY = FakeFault("fail", "store.*", share=0.1)
+_FLAKY = (
+    FakeFault("fail", "store.*", share=0.1),
+    FakeFault("fail", "store.*", when="after", share=0.02),
+)
 _CRASH = FakeFault("crash", "store.open", "*/crash.webm", nth=4, times=FOREVER)
 
 FAULTS = (
@@ -114,12 +117,12 @@ FAULTS = (
     Fault(
         "disk-full",
         "output disk full until after the run",
-        (FakeFault("full", WRITE, nth=40, times=FOREVER),),
+        (FakeFault("full", WRITE, nth=20, times=FOREVER),),
         (LEFT, DONE),
         kills_only=False,
         play=freed_after_one_run,
     ),
-    Fault("store-flaky", "one in ten calls to the store fails", (_FLAKY,), kills_only=False),
+    Fault("store-flaky", "one in ten calls to the store fails", _FLAKY, kills_only=False),
     Fault(
         "store-away",
         "store away for 30 s",
@@ -161,7 +164,7 @@ FAULTS = (
         (
             FakeFault("kill-node", "stage.translate", nth=6),
             FakeFault("kill", "stage.translate", nth=3),
-            _FLAKY,
+            *_FLAKY,
             _CRASH,
         ),
         (LEFT,),

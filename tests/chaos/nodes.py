@@ -99,12 +99,17 @@ def started() -> Iterator[Nodes]:
     nodes = None
     try:
         nodes = Nodes(mark)
+        signal.signal(signal.SIGTERM, _interrupt)  # after Ray's own handler, which would leave the nodes behind
         yield nodes
     finally:
         if nodes is not None:
             nodes.close()
         _end_all(mark)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _interrupt(_number: int, _frame: object) -> None:
+    raise KeyboardInterrupt
 
 
 def _end_all(mark: str) -> None:
