@@ -22,7 +22,7 @@ import typer
 
 from tests.chaos import checks, fake_faults
 from tests.chaos.faults import FAULTS, Fault
-from tests.chaos.job import Job, prepare
+from tests.chaos.job import ACTORS, Job, prepare
 from tests.chaos.nodes import Nodes, started, until
 
 SAMPLES = Path(__file__).parents[2] / "sample_archive"
@@ -50,7 +50,7 @@ def main(
     if unknown:
         raise typer.BadParameter(f"no fault is named {', '.join(sorted(unknown))}: {', '.join(f.name for f in FAULTS)}")
     chosen = [fault for fault in FAULTS if not only or fault.name in only]
-    work = work.absolute()
+    work = work.absolute() / "matrix"  # of this folder alone it is known that it may go
     shutil.rmtree(work, ignore_errors=True)
     archive = work / "archive"
     archive.mkdir(parents=True)
