@@ -12,7 +12,7 @@ DEMO := demo_output
 WORK := .work
 TORCH := $(shell grep '^torch==' constraints.txt)
 
-.PHONY: demo test triton-test lint embedded embedded-eval alignment archive stages overhead metrics-overhead dashboard profile-cost media-set kill-test cue-rules cue-timing sabotage quality-bench report-scale schemathesis clean help
+.PHONY: demo test triton-test lint embedded embedded-eval alignment archive stages overhead metrics-overhead dashboard profile-cost media-set kill-test chaos cue-rules cue-timing sabotage quality-bench report-scale schemathesis clean help
 
 help:  ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/'
@@ -94,6 +94,10 @@ quality-bench: $(READY)  ## what the gate catches and wrongly rejects, on real T
 kill-test: $(READY)  ## kill the driver three times; nothing is lost, doubled or different
 	mkdir -p $(WORK)
 	$(BIN)/python -m tests.proofs.kill_driver --work $(WORK)/kill-test --json $(WORK)/kill-test.json
+
+chaos: $(READY)  ## the job on several Ray nodes, broken in every way we know; half an hour
+	mkdir -p $(WORK)
+	$(BIN)/python -m tests.chaos --work $(WORK)/chaos --json $(WORK)/chaos.json
 
 cue-rules: $(READY)  ## 10,000 random window texts: every cue meets its profile or tells what it breaks
 	mkdir -p $(WORK)
