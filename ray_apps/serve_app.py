@@ -24,10 +24,12 @@ from b200_kernels.checkpoints import Checkpoint, check_pair, default_model, open
 from b200_kernels.engines import check_installed
 from cluster.derived import MOST_ROWS
 from cluster.model_needs import VOXTRAL_MINI
+from cluster.profile.ray_book import open_lasting_book
 from cluster.resources import ResourcePlan
 from cluster.resources import plan as plan_resources
 from pipelines.archive.storage import Store
 from ray_apps.plan import CLUSTER_CPU, CLUSTER_GPU, Accelerator, actor_memory_gb, resolve, this_machine
+from ray_apps.profiled import SERVICE
 from ray_apps.ray_session import Share, cluster_share, share_nodes
 from ray_apps.serving.app import Served, make_app
 from ray_apps.serving.autoscaling import WaitingAudio
@@ -91,6 +93,8 @@ def build(args: dict[str, Any]) -> serve.Application:
         check_pair(checkpoint.capabilities, settings.source_code, settings.target_code)
     recipe = resolve(settings.job(checkpoint.name), checkpoint, accelerator)
     check_installed(recipe.engine)
+    if settings.profiling:
+        open_lasting_book(SERVICE)
     resources = _resources(settings, checkpoint, recipe)
     media = _media(settings, recipe, resources)
     translator = _translator(settings, checkpoint, recipe, resources)
@@ -163,7 +167,11 @@ def _media(settings: ServeSettings, recipe: Recipe, resources: ResourcePlan) -> 
         autoscaling_config=AutoscalingConfig(min_replicas=1, max_replicas=resources.listen_tasks),
         graceful_shutdown_timeout_s=settings.media.wall_s,
         ray_actor_options={"num_cpus": resources.listen_cpus, **_placed(settings)},
-    )(MediaPreparation).bind(settings.vad, settings.windows, recipe.window_s)
+    )(MediaPreparation).bind(settings.vad, settings.windows, recipe.window_s, _profile(settings))
+
+
+def _profile(settings: ServeSettings) -> str | None:
+    return SERVICE if settings.profiling else None
 
 
 def _translator(
@@ -183,6 +191,7 @@ def _translator(
         deterministic=recipe.deterministic,
         threads=resources.torch_threads,
         fingerprint=recipe.fingerprint,
+        profile=_profile(settings),
     )
     return serve.deployment(
         name=TRANSLATOR,

@@ -42,6 +42,7 @@ class Settings(BaseModel):
     window_deadline_s: float = Field(300.0, gt=0, description="longest time in the engine, for each window of a shard")
     audio_stream: int | None = Field(None, ge=0, description="index of the audio stream, where there are several")
     retry_errors: bool = False
+    profiling: bool = Field(True, description="whether the run keeps a profile, which `voxtral profile` shows")
     media: MediaLimits = MediaLimits()
     vad: VadSettings = VadSettings()
     windows: WindowSettings = WindowSettings()

@@ -25,6 +25,7 @@ from typing import Any, Literal
 
 from pipelines.archive.filesystems import filesystem, is_local, refusals, store_errors
 from pipelines.archive.input_lists import suffix_of
+from pipelines.archive.patience import patiently
 from pipelines.archive.url_rules import UrlRefused, UrlRules
 from pipelines.records import NOT_ALLOWED, NOT_OPENED, Failure
 
@@ -116,7 +117,7 @@ def locate(url: str, rules: UrlRules | None = None) -> tuple[int, str]:
         return describe_local(url)
     fs, path = filesystem(url, rules)
     with store_errors(url, "look for"), refusals(fs):
-        info = fs.info(path)
+        info = patiently(fs.info, path)
     if info.get("type") == "directory":
         raise IsADirectoryError(f"{url} is a folder, not a file.")
     size, version = describe(info)

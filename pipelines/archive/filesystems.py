@@ -13,6 +13,7 @@ from typing import Any
 import fsspec
 from fsspec.core import split_protocol
 
+from pipelines.archive.patience import patiently
 from pipelines.archive.url_rules import WEB, UrlRules
 
 
@@ -77,7 +78,7 @@ def open_for_reading(url: str, rules: UrlRules | None = None) -> Any:
     """
     fs, path = filesystem(url, rules)
     with store_errors(url, "read"), refusals(fs):
-        return fs.open(path, "rb")
+        return patiently(fs.open, path, "rb")
 
 
 @contextlib.contextmanager

@@ -84,6 +84,7 @@ class ServeSettings(BaseModel):
     hosts: tuple[str, ...] = Field(
         (), description="names under which the service is reached; without keys, only these, localhost and addresses"
     )
+    profiling: bool = Field(True, description="whether the replicas keep a profile, which `voxtral profile` shows")
     door: DoorLimits = DoorLimits()
     jobs: JobSettings = JobSettings()
     media: MediaLimits = MediaLimits()

@@ -25,6 +25,7 @@ from pipelines.media.decode import Probe, probe
 from pipelines.records import SAMPLE_RATE, Shard, Window
 from pipelines.settings import MediaLimits, VadSettings, WindowSettings
 from pipelines.speech.listen import Listened, listen
+from ray_apps import profiled
 from ray_apps.translator import Translation, TranslatorSettings, VoxtralTranslator, Wishes
 
 TRIES = 4
@@ -54,11 +55,11 @@ class Workers(Protocol):
 class MediaPreparation:
     """A CPU replica: containers are parsed in the killable child that ``pipelines`` starts, speech is found here."""
 
-    def __init__(self, vad: VadSettings, windows: WindowSettings, window_s: float) -> None:
+    def __init__(self, vad: VadSettings, windows: WindowSettings, window_s: float, profile: str | None = None) -> None:
         import torch
 
         torch.set_num_threads(1)
-        self.vad, self.windows, self.window_s = vad, windows, window_s
+        self.vad, self.windows, self.window_s, self.profile = vad, windows, window_s, profile
         self.detector = SileroVad()
         self.detector.probabilities(np.zeros(SAMPLE_RATE, np.int16))
 
@@ -66,7 +67,10 @@ class MediaPreparation:
         return await asyncio.to_thread(probe, path, limits, None, language)
 
     async def listen(self, shard: Shard, limits: MediaLimits) -> Listened:
-        return await asyncio.to_thread(listen, shard, limits, self.vad, self.windows, self.window_s, self.detector)
+        with profiled.stage(self.profile, "listen", shard.name) as costs:
+            heard = await asyncio.to_thread(listen, shard, limits, self.vad, self.windows, self.window_s, self.detector)
+            costs.seconds, costs.audio_s = heard.seconds, shard.end_s - shard.start_s
+        return heard
 
     async def ready(self) -> bool:
         return True
@@ -98,7 +102,10 @@ class Translator:
             self._moved = time.monotonic()
         self.audio_s += seconds
         try:
-            answer = await self.translator.translate(windows, source, targets, name, wishes)
+            with profiled.stage(self.translator.settings.profile, "translate", name) as costs:
+                began = time.monotonic()
+                answer = await self.translator.translate(windows, source, targets, name, wishes)
+                self.translator.tell(costs, windows, time.monotonic() - began, seconds)
         except EngineError:
             # As in the batch job: a broken accelerator stays broken. Serve starts a fresh replica, and the ingress
             # asks another one.

@@ -20,10 +20,14 @@ import srt
 import webvtt
 import yaml
 from ray import serve
+from ray._common.test_utils import wait_for_condition
 
 from cluster.feedback import SilentFeedback
+from cluster.profile.ray_book import read_book
+from cluster.profile.view import view
 from pipelines.settings import WindowSettings
 from ray_apps.batch_job import run_job
+from ray_apps.profiled import SERVICE
 from ray_apps.ray_session import Share
 from ray_apps.serve_app import APP, INGRESS, MEDIA, TRANSLATOR, NoRoomForJobs, _beside_jobs, build
 from ray_apps.serving.jobs.driver import NAMESPACE as JOBS_NAMESPACE
@@ -132,6 +136,17 @@ def test_independent_readers_take_the_files(client, sample_archive):
     assert len(list(srt.parse(answer))) > 5
     answer = client.audio.translations.create(model="embedded", file=medium, response_format="vtt")
     assert len(webvtt.from_buffer(io.StringIO(answer)).captions) > 5
+
+
+def test_its_profile_is_seen_while_it_serves(client, sample_archive):
+    client.audio.transcriptions.create(model="embedded", file=sample_archive / MEDIA_FILES[2], response_format="srt")
+
+    def told() -> dict[str, str]:
+        return {line.operation: line.stage for line in view(read_book(SERVICE)).operations if line.audio_s}
+
+    wait_for_condition(
+        lambda: told() == {"decode": "listen", "vad": "listen", "windows": "listen", "engine": "translate"}
+    )
 
 
 def test_openais_client_reads_every_kind_of_answer(client, sample_archive):
