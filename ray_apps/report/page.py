@@ -70,11 +70,9 @@ def headline(facts: Facts) -> tuple[str, str]:
     failed = archive.by_status.get("failed", 0) - facts.not_opened
     partial, still_open = archive.by_status.get("partial", 0), archive.by_status.get("open", 0)
     again = "run the same command again: it does what is missing"
-    if not facts.at_end:
-        return (
-            "open",
-            f"The run is under way, or was stopped. {still_open:,} media are open. If no run is at work, {again}.",
-        )
+    if not facts.at_end and (still_open or not archive.media):
+        stopped = f"The run is under way, or was stopped. {still_open:,} media are open."
+        return "open", f"{stopped} If no run is at work, {again}."
     if archive.media == facts.not_opened:
         return "open", "There was nothing to translate: no input is a medium."
     told = [f"{failed:,} media failed"] * bool(failed) + [f"{partial:,} are done in part"] * bool(partial)
