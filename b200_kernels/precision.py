@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from b200_kernels.engine import DtypeName
+from cluster.derived import number_format
 
 _DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32}
 
@@ -28,9 +29,8 @@ def detect_optimal_dtype(device: str = "auto") -> torch.dtype:
     """
     chosen = detect_device(device)
     if chosen.type != "cuda":
-        return torch.float32
-    major, _ = torch.cuda.get_device_capability(chosen)
-    return torch.bfloat16 if major >= 8 else torch.float16
+        return _DTYPES[number_format(None)]
+    return _DTYPES[number_format(torch.cuda.get_device_capability(chosen))]
 
 
 def resolve_dtype(dtype: DtypeName, device: torch.device) -> torch.dtype:

@@ -1,16 +1,16 @@
 """What this machine has, and settings derived from it (the seed's ``config.py``).
 
-Honest values: a container's limits count, not the host's size, and a GPU counts only where torch can use it.
-Torch is imported when asked, and a torch that is missing or broken means no GPU. One machine only; a
-cluster's totals are Ray's to tell.
+Honest values: a container's limits count, not the host's size, a slice of a GPU counts as a slice, and a GPU counts
+only where torch can use it. Torch is imported when asked, and a torch that is missing or broken means no GPU. One
+machine only; a cluster's totals are Ray's to tell.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+from cluster.derived import Machine, derive
 from cluster.limits import cpu_limit, memory_limit
-from cluster.resources import plan
 
 GIB = 2**30
 
@@ -18,49 +18,57 @@ GIB = 2**30
 def detect_hardware() -> dict[str, Any]:
     """What this process may use, with the seed's keys.
 
-    ``device``: ``cuda:0`` or ``cpu``. ``has_gpu``. ``gpu_name``: None without a GPU. ``gpu_memory_gb``: of
-    that one GPU, GiB, 0.0 without. ``cpu_count``: whole cores, at least 1, by affinity and the container's
-    quota. ``total_ram_gb``: GiB, within the container's limit. ``is_b200``: a B200 or a GB200.
+    ``device``: ``cuda:0`` or ``cpu``. ``has_gpu``. ``gpu_name``: None without a GPU; a MIG slice's says so.
+    ``gpu_memory_gb``: of that one GPU or slice, GiB, 0.0 without. ``cpu_count``: whole cores, at least 1, by affinity
+    and the container's quota. ``total_ram_gb``: GiB, within the container's limit. ``is_b200``: a B200 or a GB200, or
+    a slice of one.
     """
-    name, memory = _gpu()
+    return as_hardware(detect_machine())
+
+
+def as_hardware(machine: Machine) -> dict[str, Any]:
+    """A machine in the seed's words, see :func:`detect_hardware`."""
     return {
-        "device": "cpu" if name is None else "cuda:0",
-        "has_gpu": name is not None,
-        "gpu_name": name,
-        "gpu_memory_gb": round(memory / GIB, 1),
-        "cpu_count": max(1, int(cpu_limit())),
-        "total_ram_gb": round(memory_limit() / GIB, 1),
-        "is_b200": name is not None and "B200" in name.upper(),
+        "device": "cuda:0" if machine.gpus else "cpu",
+        "has_gpu": machine.gpus > 0,
+        "gpu_name": machine.gpu,
+        "gpu_memory_gb": round(machine.gpu_bytes / GIB, 1),
+        "cpu_count": max(1, int(machine.cores)),
+        "total_ram_gb": round(machine.memory_bytes / GIB, 1),
+        "is_b200": machine.chip is not None and machine.chip.name in ("B200", "GB200"),
     }
-
-
-def gpu_count() -> int:
-    """GPUs that torch can use here."""
-    torch = _torch()
-    return int(torch.cuda.device_count()) if torch is not None and torch.cuda.is_available() else 0
 
 
 def get_optimal_config() -> dict[str, Any]:
-    """Settings for this machine alone.
+    """Settings for this machine alone, for Voxtral Mini; ``voxtral doctor`` tells the reason of each.
 
     ``device``: as in :func:`detect_hardware`. ``dtype``: ``bfloat16`` on a GPU from Ampere on, ``float16`` on
-    an older one, ``float32`` on a CPU. ``batch_size``: windows that one model takes at once, the seed's
-    figures: 128 on a B200, 32 on another GPU; 1 on a CPU. ``actors``, ``actor_cpus``, ``actor_gpus``,
+    an older one, ``float32`` on a CPU. ``batch_size``: windows that one model takes at once, 128 on a B200; 1 on a CPU.
+    ``rows``: texts in flight on a GPU, two a window; ``kv_pages``: pages of keys and values for them; both 0 on a CPU,
+    where the engine's lanes go by cores. ``actors``, ``actor_cpus``, ``actor_gpus``, ``actor_shards``,
     ``listen_tasks``, ``listen_cpus``, ``torch_threads``: see :class:`cluster.resources.ResourcePlan`.
+    ``cores_to_feed_gpu``: CPU cores that must listen for each GPU, whether they are there or not; 0 without a GPU. The
+    arithmetic is in :mod:`cluster.derived`.
     """
-    hardware = detect_hardware()
-    shares = plan(hardware["cpu_count"], gpu_count(), hardware["total_ram_gb"])
-    return {
-        "device": hardware["device"],
-        "dtype": _dtype(),
-        "batch_size": 128 if hardware["is_b200"] else 32 if hardware["has_gpu"] else 1,
-        "actors": shares.max_actors,
-        "actor_cpus": shares.actor_cpus,
-        "actor_gpus": shares.actor_gpus,
-        "listen_tasks": shares.listen_tasks,
-        "listen_cpus": shares.listen_cpus,
-        "torch_threads": shares.torch_threads,
-    }
+    return {name: setting.value for name, setting in derive(detect_machine()).settings.items()}
+
+
+def detect_machine() -> Machine:
+    """This machine, as this process may use it."""
+    cores, memory = cpu_limit(), memory_limit()
+    torch = _torch()
+    if torch is None or not torch.cuda.is_available():
+        return Machine(cores, memory)
+    first = torch.cuda.get_device_properties(0)
+    return Machine(
+        cores,
+        memory,
+        gpu=str(first.name),
+        gpus=int(torch.cuda.device_count()),
+        gpu_bytes=int(first.total_memory),
+        gpu_processors=int(first.multi_processor_count),
+        capability=torch.cuda.get_device_capability(0),
+    )
 
 
 def _torch() -> Any | None:
@@ -70,19 +78,3 @@ def _torch() -> Any | None:
     except (ImportError, OSError):
         return None
     return torch
-
-
-def _gpu() -> tuple[str | None, int]:
-    """Name and bytes of the first GPU."""
-    torch = _torch()
-    if torch is None or not torch.cuda.is_available():
-        return None, 0
-    properties = torch.cuda.get_device_properties(0)
-    return str(properties.name), int(properties.total_memory)
-
-
-def _dtype() -> str:
-    torch = _torch()
-    if torch is None or not torch.cuda.is_available():
-        return "float32"
-    return "bfloat16" if torch.cuda.get_device_capability(0) >= (8, 0) else "float16"

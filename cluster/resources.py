@@ -36,9 +36,9 @@ class ResourcePlan:
     """What each stage asks for. ``*_cpus`` are logical CPUs of one actor or one task.
 
     ``min_actors`` always fit beside one listen and two light tasks, so the job can start; ``max_actors``
-    exceeds what fits only where the caller asked for more (a cluster that grows). ``listen_tasks`` is the
-    most to run at once. ``torch_threads`` is what an actor gives to torch. ``notes`` tell a person
-    where a wish could not be met.
+    exceeds what fits only where the caller asked for more (a cluster that grows). ``actor_shards`` are those
+    that one actor works on at a time. ``listen_tasks`` is the most to run at once. ``torch_threads`` is what an actor
+    gives to torch. ``notes`` tell a person where a wish could not be met.
     """
 
     actor_cpus: float
@@ -49,6 +49,7 @@ class ResourcePlan:
     max_actors: int
     listen_tasks: int
     torch_threads: int
+    actor_shards: int = 1
     notes: tuple[str, ...] = ()
 
 
@@ -62,6 +63,8 @@ def plan(
     actor_memory_gb: float = 1.5,
     node_cpus: float | None = None,
     shards: int | None = None,
+    feed_cores: int | None = None,
+    gpu_shards: int = 1,
 ) -> ResourcePlan:
     """Share a cluster.
 
@@ -71,6 +74,10 @@ def plan(
         actor_memory_gb: host memory of one actor with its model.
         node_cpus: cores of the smallest node that may hold an actor; by default the cluster is one node.
         shards: how much work there is: more actors than shards would only be started in vain.
+        feed_cores: cores that must listen for each GPU (:func:`cluster.derived.cores_to_feed`); with fewer a note says
+            so.
+        gpu_shards: shards that fill a GPU's batch together (:func:`cluster.derived.shards_to_fill`). A core is busy
+            with one.
 
     Raises:
         ValueError: no CPU, a wish below 1, or a minimum above the maximum.
@@ -80,7 +87,7 @@ def plan(
     wanted = min(fit, max(1, shards)) if shards is not None else fit
     most = max_actors or max(wanted, min_actors or 1)
     if gpus:
-        return _with_gpus(cpus, gpus, memory_gb, min_actors, most)
+        return _with_gpus(cpus, gpus, memory_gb, min_actors, most, feed_cores or 0, gpu_shards)
     return _without_gpus(cpus, memory_gb, min_actors, most, fit, node_cpus or cpus)
 
 
@@ -94,15 +101,20 @@ def _check(cpus: float, gpus: int, min_actors: int | None, max_actors: int | Non
         raise ValueError(f"--min-actors {min_actors} is more than --max-actors {max_actors}")
 
 
-def _with_gpus(cpus: float, gpus: int, memory_gb: float, min_actors: int | None, most: int) -> ResourcePlan:
+def _with_gpus(
+    cpus: float, gpus: int, memory_gb: float, min_actors: int | None, most: int, feed_cores: int, gpu_shards: int
+) -> ResourcePlan:
     share = cpus / gpus
     actor_cpus = 1.0 if share >= 2 else _down(share / 2)
     listen_cpus = _down((1 - 2 * LIGHT_SHARE) * min(1.0, share - actor_cpus))
     at_once = min(most, gpus)
     left = cpus - at_once * actor_cpus
     notes = _too_many("GPUs", min_actors or 0, gpus)
-    if share < 4:
-        notes += (f"{share:.3g} CPU cores a GPU are few: listening may not keep the GPUs busy",)
+    if share - actor_cpus < feed_cores:
+        notes += (
+            f"{share:.3g} CPU cores a GPU are few: {feed_cores} should listen for each beside its actor, or the GPUs "
+            "wait; add nodes without GPUs",
+        )
     return ResourcePlan(
         actor_cpus=actor_cpus,
         actor_gpus=1,
@@ -112,6 +124,7 @@ def _with_gpus(cpus: float, gpus: int, memory_gb: float, min_actors: int | None,
         max_actors=most,
         listen_tasks=_listen_tasks(left / (listen_cpus + 2 * _light(share / 2)), memory_gb),
         torch_threads=max(1, int(actor_cpus)),
+        actor_shards=gpu_shards,
         notes=notes,
     )
 

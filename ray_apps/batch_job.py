@@ -12,11 +12,15 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, replace
+from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
 
 import ray
 
+from cluster.derived import shards_to_fill
 from cluster.feedback import Feedback
+from cluster.profile.ray_book import Keeper
 from cluster.resources import ResourcePlan
 from cluster.resources import plan as plan_resources
 from pipelines.archive.storage import Store
@@ -30,7 +34,8 @@ from pipelines.ledger.tables import write_summary, write_tables
 from pipelines.media.media_error import MediaError
 from pipelines.records import UNIDENTIFIED, Failure, Medium, Shard
 from pipelines.settings import MediaLimits
-from ray_apps.plan import CLUSTER_CPU, CLUSTER_GPU, JobPlan, plan_job, warn_of_pair
+from ray_apps import metered, profiled
+from ray_apps.plan import CLUSTER_CPU, CLUSTER_GPU, JobPlan, actor_memory_gb, plan_job, warn_of_pair
 from ray_apps.ray_session import (
     bounded_actor_retries,
     cluster_address,
@@ -47,6 +52,8 @@ from ray_apps.stages import Ledger, Listen, Record
 from ray_apps.summary import RunSummary, Tally
 from ray_apps.translator import LANGUAGE_UNKNOWN, TranslatorSettings, VoxtralTranslator
 
+DATASET = "voxtral"
+"""What Ray's dashboard and metrics call the stages together."""
 PAUSES_S = (2.0, 10.0, 30.0)
 """Between passes over shards that failed for a passing reason: a store that is away for half a minute comes back."""
 
@@ -71,8 +78,9 @@ def run_job(settings: Settings, feedback: Feedback) -> RunSummary:
         job = _Job(_mended(plan, feedback), feedback, lease)
         interrupted = False
         try:
-            stack.enter_context(ray_session(settings.address))
+            stack.enter_context(ray_session(settings.address, _shown(settings)))
             stack.enter_context(terminated_as_interrupted())
+            stack.callback(job.end_profile)
             job.tally.begin(time.monotonic() - began)
             job.run()
         except KeyboardInterrupt:
@@ -101,10 +109,27 @@ def _plan(settings: Settings, feedback: Feedback, stack: ExitStack) -> JobPlan:
     """The plan. A cluster is joined first, for its hardware decides; a local Ray starts when the plan is known."""
     if cluster_address(settings.address) is None and not ray.is_initialized():
         return plan_job(settings, feedback)
-    stack.enter_context(ray_session(settings.address))
+    stack.enter_context(ray_session(settings.address, _shown(settings)))
     if _is_this_machine_alone():
         return plan_job(settings, feedback)
     return plan_job(settings, feedback, CLUSTER_GPU if cluster_share(settings.nodes).gpus else CLUSTER_CPU)
+
+
+def _shown(settings: Settings) -> dict[str, str]:
+    """What Ray's dashboard says of the job."""
+    return {
+        "program": "voxtral translate",
+        "out": _without_secrets(settings.out),
+        "source": settings.source or "auto",
+        "targets": ",".join(settings.targets),
+        "model": _without_secrets(settings.model or "by the hardware"),
+    }
+
+
+def _without_secrets(url: str) -> str:
+    """Without a password, and without the query, where stores put signatures."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
 
 
 def _is_this_machine_alone() -> bool:
@@ -144,15 +169,22 @@ class _Job:
         self.identified: set[str] = set()
         self.assembling: dict[ray.ObjectRef, str] = {}
         self.not_muxed = 0
+        self.profile: Keeper | None = None
         self.hardware = ""
 
     def run(self) -> None:
         """Passes over what is missing, until nothing is left that another try could mend."""
+        metered.unreadable(self.plan.media)
+        self._tell_progress()
         self.resources = cluster_resources(self.plan)
         self.hardware = cluster_hardware(self.plan.settings.nodes)
         for note in self.resources.notes:
             self.feedback.warning(note)
+        self.feedback.progress(**self.tally.figures())
         # What every assembly needs is put on the cluster once, without the manifest's rows.
+        if self.plan.settings.profiling and self.plan.missing:
+            where = self.plan.store, self.plan.recipe.fingerprint, self.lease.token
+            self.profile = Keeper(profiled.book_of(self.lease.token), partial(profiled.save_profile, *where))
         self.shared = ray.put((self.run_record.model_copy(update={"rows": ()}), self.names))
         for medium_id in self.plan.shards:
             if medium_id not in self.plan.finished:
@@ -187,6 +219,8 @@ class _Job:
 
     def _done(self, row: ShardRow) -> None:
         self.tally.shard(row)
+        if self.profile and row.part:
+            self.profile.finished(row.part.seconds)
         self.done[row.shard.medium.id].add(row.shard.index)
         self._assemble_if_complete(row.shard.medium.id)
 
@@ -210,7 +244,7 @@ class _Job:
 
     def _work_on(self, shards: Sequence[Shard]) -> list[Shard]:
         still_open: list[Shard] = []
-        for row in results(self.plan, shards, self.resources, self.lease.token):
+        for row in results(self.plan, shards, self.resources, self.lease.token, self._book):
             self.lease.check()
             if row.part is None:
                 self.tally.shard(row)
@@ -220,8 +254,13 @@ class _Job:
                 self._warn_of_language(row)
                 self._done(row)
             self._collect(wait_s=0)
-            self.feedback.progress(**self.tally.figures())
+            self._tell_progress()
         return still_open
+
+    def _tell_progress(self) -> None:
+        figures = self.tally.figures()
+        metered.progress(figures)
+        self.feedback.progress(**figures)
 
     def _warn_of_language(self, row: ShardRow) -> None:
         """Once for each identified language that the checkpoint does not declare: of named ones the plan warned."""
@@ -234,10 +273,14 @@ class _Job:
     def _assemble_if_complete(self, medium_id: str) -> None:
         if len(self.done[medium_id]) < len(self.plan.shards[medium_id]):
             return
-        task = _assemble_medium.options(**self._light()).remote(
-            self.plan.parts, self.media[medium_id], self.plan.counts[medium_id], self.shared
+        task = _assemble_medium.options(name="assemble", **self._light()).remote(
+            self.plan.parts, self.media[medium_id], self.plan.counts[medium_id], self.shared, self._book
         )
         self.assembling[task] = self.media[medium_id].name
+
+    @property
+    def _book(self) -> str | None:
+        return self.profile.name if self.profile else None
 
     def _light(self) -> dict[str, Any]:
         """Where a light task runs, and what it asks for."""
@@ -270,7 +313,7 @@ class _Job:
             for medium, shards in self.plan.shards.items()
             if medium in self.plan.finished or len(self.done[medium]) >= len(shards)
         ]
-        task = _mux_medium.options(**self._light())
+        task = _mux_medium.options(name="mux", **self._light())
         names = {
             task.remote(self.plan.parts, self.media[medium], self.shared, limits): self.media[medium].name
             for medium in done
@@ -287,8 +330,14 @@ class _Job:
                     self.not_muxed += 1
                     self.feedback.warning(f"{names[ended]}: no copy with subtitles: {problem}")
 
+    def end_profile(self) -> None:
+        """Save what the profile knows, and end its book."""
+        if self.profile:
+            self.profile.close({"assemble": len(self.tally.reports)})
+
     def finish(self, interrupted: bool, wall_s: float) -> RunSummary:
         """The tables and the summary, from the ledger."""
+        metered.ended()
         if ray.is_initialized():
             # Media that are being assembled right now would look open to the tables.
             self._collect(wait_s=30)
@@ -305,10 +354,12 @@ class _Job:
         return summary
 
 
-def results(plan: JobPlan, shards: Sequence[Shard], resources: ResourcePlan, run: str) -> Iterator[ShardRow]:
+def results(
+    plan: JobPlan, shards: Sequence[Shard], resources: ResourcePlan, run: str, profile: str | None = None
+) -> Iterator[ShardRow]:
     """Shards through all stages on the cluster that Ray is joined to; rows come back as they are done.
 
-    ``run`` is a word that names this run.
+    ``run`` is a word that names this run, ``profile`` the book of its profile.
     """
     settings, recipe = plan.settings, plan.recipe
     configure_data(settings.nodes)
@@ -328,10 +379,12 @@ def results(plan: JobPlan, shards: Sequence[Shard], resources: ResourcePlan, run
         run=run,
         ledger_url=plan.store.url,
         fingerprint=recipe.fingerprint,
+        profile=profile,
     )
     rows = ray.data.from_items([ShardRow(s).encode() for s in shards], override_num_blocks=len(shards))
+    rows.set_name(DATASET)
     heard = rows.map(
-        Listen(ledger, settings.media, settings.vad, settings.windows, recipe.window_s),
+        Listen(ledger, settings.media, settings.vad, settings.windows, recipe.window_s, profile),
         compute=ray.data.TaskPoolStrategy(size=resources.listen_tasks),
         num_cpus=resources.listen_cpus,
     )
@@ -343,15 +396,16 @@ def results(plan: JobPlan, shards: Sequence[Shard], resources: ResourcePlan, run
         compute=ray.data.ActorPoolStrategy(
             min_size=resources.min_actors,
             max_size=resources.max_actors,
-            # One at work and one waiting: a shard that kills its worker has no neighbour to take along.
-            max_tasks_in_flight_per_actor=2,
-            max_concurrent_calls_per_actor=1,
+            # As many waiting as at work; below 1.75 times, a pool never grows. Who was beside a shard that kills its
+            # worker is tried again alone (ray_apps/company.py).
+            max_tasks_in_flight_per_actor=2 * resources.actor_shards,
+            max_concurrent_calls_per_actor=resources.actor_shards,
         ),
         num_cpus=resources.actor_cpus,
         num_gpus=resources.actor_gpus or None,
         **bounded_actor_retries(),
     )
-    for row in translated.map(Record(ledger), num_cpus=resources.light_cpus).iter_rows():
+    for row in translated.map(Record(ledger, profile), num_cpus=resources.light_cpus).iter_rows():
         yield ShardRow.decode(row)
 
 
@@ -360,21 +414,24 @@ def cluster_resources(plan: JobPlan) -> ResourcePlan:
     share = cluster_share(plan.settings.nodes)
     if share.cpus <= 0:
         raise ConnectionError(f"no node of the cluster has the labels {plan.settings.nodes}")
+    share = share.part(plan.settings.share)
     return plan_resources(
         cpus=share.cpus,
         gpus=share.gpus,
         memory_gb=share.memory_gb,
         min_actors=plan.settings.min_actors,
         max_actors=plan.settings.max_actors,
-        actor_memory_gb=plan.checkpoint.memory_gb(plan.recipe.dtype) + 1.0,
+        actor_memory_gb=actor_memory_gb(plan.checkpoint, plan.recipe.dtype),
         node_cpus=share.node_cpus,
+        feed_cores=share.feed_cores,
+        gpu_shards=shards_to_fill(windows_a_shard=plan.settings.windows.shard_s / plan.recipe.window_s),
         shards=len(plan.missing),
     )
 
 
 @ray.remote
 def _assemble_medium(
-    parts: PartStore, medium: Medium, shards: int, shared: tuple[Run, OutputNames]
+    parts: PartStore, medium: Medium, shards: int, shared: tuple[Run, OutputNames], profile: str | None
 ) -> MediumReport | str:
     """Write a medium's subtitles from its parts, then put the parts together in one ledger entry.
 
@@ -385,8 +442,9 @@ def _assemble_medium(
         found = parts.read_medium(medium.id)
         if len(found) < shards:
             return "a part is damaged or gone"
-        report = assemble(medium, found, run.fingerprint, run.cues, parts.store, names=names, targets=run.targets)
-        parts.compact(medium.id, found, shards)
+        with metered.stage("assemble"), profiled.timed_stage(profile, "assemble", medium.id):
+            report = assemble(medium, found, run.fingerprint, run.cues, parts.store, names=names, targets=run.targets)
+            parts.compact(medium.id, found, shards)
     except (OSError, ValueError) as error:
         return str(error)
     return report

@@ -18,13 +18,14 @@ from typing import Any
 from rich.console import Console
 
 from b200_kernels.checkpoint_sources import CheckpointError
-from b200_kernels.checkpoints import default_model, open_checkpoint
+from b200_kernels.checkpoints import Checkpoint, default_model, open_checkpoint
 from b200_kernels.engines import AUTO
+from cluster.derived import Setting, derive
 from cluster.feedback import Feedback
-from cluster.hardware import detect_hardware, gpu_count
-from cluster.limits import cpu_limit
-from cluster.resources import ResourcePlan, plan
+from cluster.hardware import as_hardware, detect_machine
+from cluster.model_needs import VOXTRAL_MINI, ModelNeeds
 from ray_apps.cli_report import show_rows
+from ray_apps.plan import actor_memory_gb, this_machine
 
 NEEDED = (
     "ray", "torch", "transformers", "mistral-common", "av", "silero-vad", "onnxruntime", "pysubs2", "pyarrow",
@@ -39,8 +40,8 @@ FIRST_SAFE_RAY = (2, 56)
 
 @dataclass(frozen=True)
 class Report:
-    """What was found. ``packages`` maps names to versions (None: missing), ``disk_free_gb`` folders to
-    GiB.
+    """What was found. ``packages`` maps names to versions (None: missing), ``disk_free_gb`` folders to GiB;
+    ``settings`` are what would be derived from the hardware, with reasons.
     """
 
     python: str
@@ -52,7 +53,7 @@ class Report:
     checkpoint_state: str
     demo_model: bool
     engine: str
-    stages: ResourcePlan
+    settings: dict[str, Setting]
     disk_free_gb: dict[str, float]
     telemetry: dict[str, bool]
     warnings: tuple[str, ...]
@@ -62,12 +63,13 @@ class Report:
 
 def examine(model: str | None = None, out: str = "subtitles") -> Report:
     """Look at this machine, for the given model and output folder."""
-    hardware = detect_hardware()
-    cores, gpus = cpu_limit(), gpu_count()
+    machine = detect_machine()
+    hardware = as_hardware(machine)
     packages = {name: _version(name) for name in (*NEEDED, *OPTIONAL)}
     name = model or default_model(bool(hardware["has_gpu"]))
-    state, demo, broken = _checkpoint(name)
-    stages = plan(float(hardware["cpu_count"]), gpus, float(hardware["total_ram_gb"]))
+    found, state, broken = _checkpoint(name)
+    demo = found is not None and found.demo_model
+    derived = derive(machine, _needs(found, name), **_actor_memory(found))
     disk = _disk(out)
     telemetry = {  # what the product itself sets is off
         "ray": os.environ.get("RAY_USAGE_STATS_ENABLED", "0") == "1",
@@ -76,7 +78,7 @@ def examine(model: str | None = None, out: str = "subtitles") -> Report:
     problems = (*_package_problems(packages), *broken, *_output_problems(out))
     warnings = (
         *_hardware_warnings(hardware),
-        *stages.notes,
+        *derived.notes,
         *_ray_warnings(packages["ray"]),
         *(f"{folder} has only {free:.1f} GB free" for folder, free in disk.items() if free < _enough(folder)),
         *(f"{who} would report its usage over the network" for who, on in telemetry.items() if on),
@@ -85,14 +87,14 @@ def examine(model: str | None = None, out: str = "subtitles") -> Report:
     return Report(
         python=platform.python_version(),
         platform=platform.platform(),
-        cores=cores,
+        cores=machine.cores,
         hardware=hardware,
         packages=packages,
         checkpoint=name,
         checkpoint_state=state,
         demo_model=demo,
         engine=AUTO,
-        stages=stages,
+        settings=derived.settings,
         disk_free_gb=disk,
         telemetry=telemetry,
         warnings=warnings,
@@ -103,9 +105,8 @@ def examine(model: str | None = None, out: str = "subtitles") -> Report:
 
 def show(report: Report, console: Console, feedback: Feedback) -> None:
     """The findings as a table, warnings and problems as messages."""
-    hardware, stages = report.hardware, report.stages
+    hardware = report.hardware
     gpu = f"{hardware['gpu_name']}, {hardware['gpu_memory_gb']} GB" if hardware["has_gpu"] else "none"
-    actor = f"{stages.actor_cpus} CPU" + (", 1 GPU" if stages.actor_gpus else "")
     show_rows(
         [
             ("Python", f"{report.python} on {report.platform}"),
@@ -115,14 +116,17 @@ def show(report: Report, console: Console, feedback: Feedback) -> None:
             *((name, version) for name, version in report.packages.items() if version),
             ("model", f"{report.checkpoint}: {report.checkpoint_state}"),
             ("engine", report.engine),
-            ("actors", f"{stages.max_actors} with {actor} and {stages.torch_threads} threads each"),
-            ("decode, VAD", f"{stages.listen_tasks} tasks at a time with {stages.listen_cpus} CPU each"),
             *((f"free in {folder}", f"{free:.1f} GB") for folder, free in report.disk_free_gb.items()),
             (
                 "usage reports",
                 ", ".join(f"{who} {'on' if on else 'off'}" for who, on in report.telemetry.items()),
             ),
         ],
+        console,
+    )
+    console.print()
+    show_rows(
+        [(setting.name, f"{setting.value}: {setting.reason}") for setting in report.settings.values()],
         console,
     )
     for warning in report.warnings:
@@ -156,19 +160,35 @@ def _import_error(name: str) -> str | None:
     return None
 
 
-def _checkpoint(name: str) -> tuple[str, bool, list[str]]:
-    """(state in words, demo model, problems). What is not on this disk yet is not fetched."""
+def _checkpoint(name: str) -> tuple[Checkpoint | None, str, list[str]]:
+    """(what is on this disk, its state in words, problems). What is not here yet is not fetched."""
     from_hub = name.count("/") == 1 and not Path(name).expanduser().exists()
     if "://" in name:
-        return "fetched when a job begins", False, []
+        return None, "fetched when a job begins", []
     if from_hub and not _in_hub_cache(name):
-        return "not downloaded yet, fetched when a job begins", False, []
+        return None, "not downloaded yet, fetched when a job begins", []
     try:
         checkpoint = open_checkpoint(name)
     except CheckpointError as error:
-        return "not usable", False, [str(error)]
+        return None, "not usable", [str(error)]
     size = sum(f.stat().st_size for f in checkpoint.folder.glob("model*.safetensors"))
-    return f"on this disk, {size / 1e6:.0f} MB of weights", checkpoint.demo_model, []
+    return checkpoint, f"on this disk, {size / 1e6:.0f} MB of weights", []
+
+
+def _needs(found: Checkpoint | None, name: str) -> ModelNeeds:
+    """What the model asks of a machine; of one that is not here yet, by its name."""
+    # Imported late: torch and the engine take seconds.
+    from b200_kernels.compiled.needs import needs_of
+    from b200_kernels.compiled.shape import SMALL_24B, read_shape
+
+    if found is not None:
+        return needs_of(read_shape(found.folder))
+    return needs_of(SMALL_24B) if "small-24b" in name.lower() else VOXTRAL_MINI
+
+
+def _actor_memory(found: Checkpoint | None) -> dict[str, float]:
+    """As the job reckons it; where the model is not here yet, what is usual."""
+    return {} if found is None else {"actor_memory_gb": actor_memory_gb(found, this_machine().dtype)}
 
 
 def _in_hub_cache(name: str) -> bool:
@@ -210,7 +230,10 @@ def _existing(path: Path) -> Path:
 def _hardware_warnings(hardware: dict[str, Any]) -> list[str]:
     found = []
     if Path("/dev/nvidia0").exists() and not hardware["has_gpu"]:
-        found.append("torch cannot use this machine's NVIDIA GPU; install a torch for its CUDA version")
+        found.append(
+            "torch cannot use this machine's NVIDIA GPU; install a torch for its CUDA version, or, where it is cut "
+            "into MIG slices, give this process one (CUDA_VISIBLE_DEVICES=MIG-...)"
+        )
     if hardware["total_ram_gb"] < LOW_MEMORY_GB:
         found.append(f"{hardware['total_ram_gb']} GB of memory is little for Ray and a model")
     return found

@@ -6,15 +6,18 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cluster.hardware import detect_hardware
+from b200_kernels.compiled.needs import needs_of
+from b200_kernels.compiled.shape import read_shape
+from cluster.derived import media_rate
+from cluster.hardware import detect_machine
 from pipelines.archive.storage import Store
 
 if TYPE_CHECKING:
     from ray_apps.plan import JobPlan
 
 # Seconds of audio a second. Demo model: an hour of media took 62 s on two cores (docs/log.md, compiled engine). The
-# others are orders of magnitude, and the user is told so.
-DEMO_PER_CORE, VOXTRAL_PER_CORE, VOXTRAL_PER_GPU = 25.0, 0.05, 30.0
+# others are orders of magnitude, and the user is told so; GPUs that we know are cluster.derived's.
+DEMO_PER_CORE, VOXTRAL_PER_CORE, VOXTRAL_PER_UNKNOWN_GPU = 25.0, 0.05, 30.0
 
 
 @dataclass(frozen=True)
@@ -30,12 +33,15 @@ def estimate(plan: JobPlan) -> Estimate:
     measured = _last_speed(plan)
     if measured:
         return Estimate(plan.missing_s / measured, f"{measured:.1f} × real time, as the last run here")
-    hardware = detect_hardware()
-    cores = int(hardware["cpu_count"])
+    machine = detect_machine()
+    cores = max(1, int(machine.cores))
     if plan.checkpoint.demo_model:
         return Estimate(plan.missing_s / (DEMO_PER_CORE * cores), f"a guess: demo model on {cores} cores")
-    if hardware["has_gpu"]:
-        return Estimate(plan.missing_s / VOXTRAL_PER_GPU, f"a guess: one {hardware['gpu_name']}")
+    if machine.chip is not None:
+        rate = media_rate(machine, needs_of(read_shape(plan.checkpoint.folder)))
+        return Estimate(plan.missing_s / rate, f"a guess, nothing measured: {machine.gpus} × {machine.gpu}")
+    if machine.gpus:
+        return Estimate(plan.missing_s / VOXTRAL_PER_UNKNOWN_GPU, f"a guess: one {machine.gpu}")
     return Estimate(plan.missing_s / (VOXTRAL_PER_CORE * cores), f"a guess: large model on {cores} CPU cores")
 
 

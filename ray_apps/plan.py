@@ -155,6 +155,11 @@ def plan_job(settings: Settings, feedback: Feedback, accelerator: Accelerator | 
     )
 
 
+def actor_memory_gb(checkpoint: Checkpoint, dtype: str) -> float:
+    """GiB of the host's memory that an actor takes: the weights while they are loaded, and its libraries."""
+    return checkpoint.memory_gb(dtype) + 1.0
+
+
 def resolve(settings: Settings, checkpoint: Checkpoint, accelerator: Accelerator) -> Recipe:
     """Every ``auto`` resolved, by the hardware and the checkpoint."""
     engine = AUTO if settings.engine == "auto" else settings.engine

@@ -12,7 +12,7 @@ import threading
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 # Ray reads these when it starts, so they stand before its import. Usage reports are off unless the user turns
@@ -23,14 +23,15 @@ os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 
 import ray
 
+from cluster.derived import cores_to_feed
 from cluster.limits import memory_limit
 
 
 @contextmanager
-def ray_session(address: str | None) -> Iterator[None]:
+def ray_session(address: str | None, metadata: Mapping[str, str] | None = None) -> Iterator[None]:
     """Ray for the length of a job: the cluster at ``address``, else the session that is there, else a local one.
 
-    A session that was there already is left running.
+    A session that was there already is left running. Ray's dashboard shows ``metadata`` beside the job.
 
     Raises:
         ConnectionError: when no cluster answers at ``address``.
@@ -39,9 +40,10 @@ def ray_session(address: str | None) -> Iterator[None]:
         yield
         return
     where = cluster_address(address)
+    job = ray.job_config.JobConfig(metadata=dict(metadata or {}))
     if where:
         try:
-            ray.init(address=where, log_to_driver=False, logging_level=logging.ERROR)
+            ray.init(address=where, job_config=job, log_to_driver=False, logging_level=logging.ERROR)
         except (ConnectionError, RuntimeError, ValueError) as error:
             raise ConnectionError(
                 f"no Ray cluster answers at {where!r} ({error}); check `ray status` there, or leave out --address"
@@ -51,6 +53,7 @@ def ray_session(address: str | None) -> Iterator[None]:
         os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
         ray.init(
             include_dashboard=False,
+            job_config=job,
             log_to_driver=False,
             logging_level=logging.ERROR,
             object_store_memory=_object_store_bytes(),
@@ -91,18 +94,22 @@ def _object_store_bytes() -> int:
     return max(256 * 2**20, min(2 * 2**30, int(memory_limit() * 0.1)))
 
 
-_ACCELERATOR = "accelerator_type:"
-"""What Ray calls the resource that tells a node's kind of GPU."""
-
-
 @dataclass(frozen=True)
 class Share:
-    """What some nodes have together; ``node_cpus`` is the smallest node's, of those with a whole CPU."""
+    """What some nodes have together; ``node_cpus`` is the smallest node's, of those with a whole CPU. ``feed_cores``:
+    cores that must listen for each GPU, of the kind that needs most.
+    """
 
     cpus: float
     gpus: int
     memory_gb: float
     node_cpus: float | None
+    feed_cores: int | None
+
+    def part(self, share: float) -> Share:
+        """A share of it, above 0 and at most 1; of GPUs, where there are any, one at least."""
+        gpus = max(1, int(self.gpus * share)) if self.gpus else 0
+        return replace(self, cpus=self.cpus * share, gpus=gpus, memory_gb=self.memory_gb * share)
 
 
 def cluster_share(labels: Mapping[str, str]) -> Share:
@@ -114,14 +121,28 @@ def cluster_share(labels: Mapping[str, str]) -> Share:
         gpus=int(sum(has.get("GPU", 0.0) for has in resources)),
         memory_gb=sum(has.get("memory", 0.0) for has in resources) / 2**30,
         node_cpus=min((has["CPU"] for has in resources if has.get("CPU", 0.0) >= 1), default=None),
+        feed_cores=max(
+            (cores_to_feed(_gpu_kind(node)) for node in nodes if node["Resources"].get("GPU")), default=None
+        ),
     )
+
+
+def share_nodes(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
+    """Whether some node of the cluster that Ray is joined to meets both selectors."""
+    nodes = [node.get("Labels") or {} for node in ray.nodes() if node["Alive"]]
+    return any(is_meant(labels, one) and is_meant(labels, other) for labels in nodes)
+
+
+def _gpu_kind(node: Mapping[str, Any]) -> str | None:
+    """``B200``, where Ray found it out."""
+    return (node.get("Labels") or {}).get("ray.io/accelerator-type")
 
 
 def cluster_hardware(labels: Mapping[str, str]) -> str:
     """The same nodes in words: ``"2 nodes, 64 CPUs, 8 GPUs (B200), 512 GB"``."""
     nodes = [node for node in ray.nodes() if node["Alive"] and is_meant(node.get("Labels") or {}, labels)]
     share = cluster_share(labels)
-    kinds = sorted({name.partition(":")[2] for node in nodes for name in node["Resources"] if _ACCELERATOR in name})
+    kinds = sorted({kind for node in nodes if (kind := _gpu_kind(node))})
     gpus = _counted(share.gpus, "GPU") + (f" ({', '.join(kinds)})" if kinds else "") if share.gpus else "no GPU"
     cpus = _counted(int(share.cpus), "CPU")
     return f"{_counted(len(nodes), 'node')}, {cpus}, {gpus}, {share.memory_gb:.0f} GB for Ray"

@@ -29,6 +29,9 @@ from quality.glossary import Term
 from quality.language_id import identify
 from quality.settings import GateSettings
 from quality.similarity import require
+from ray_apps import profiled
+from ray_apps.company import Company
+from ray_apps.metered import TranslatorMeter
 from ray_apps.rows import ShardRow, error_row
 from ray_apps.window_texts import WindowTexts
 
@@ -63,6 +66,8 @@ class TranslatorSettings(BaseModel):
     """Names the run among all that work on the ledger."""
     ledger_url: str | None = None
     fingerprint: str = ""
+    profile: str | None = None
+    """The book of the run's profile, if there is one."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +76,19 @@ class Translation:
 
     source: str
     windows: tuple[PartWindow, ...]
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What one request wants beside the settings: above ``temperature`` 0 first answers are sampled; ``terms`` are
+    added to the glossary.
+    """
+
+    temperature: float = 0.0
+    terms: tuple[Term, ...] = ()
+
+
+NO_WISHES = Wishes()
 
 
 class VoxtralTranslator:
@@ -83,6 +101,7 @@ class VoxtralTranslator:
 
     def __init__(self, settings: TranslatorSettings, engine: SpeechEngine | None = None) -> None:
         self.settings = settings
+        self._company = Company()
         if settings.gate.meaning:
             require()
         if engine is None:
@@ -95,21 +114,33 @@ class VoxtralTranslator:
                 deterministic=settings.deterministic,
             )
         self.engine = engine
+        self._told = 0
+        self._meter = TranslatorMeter(engine)
 
-    async def translate(self, windows: Sequence[Window], source: str, targets: Sequence[str], name: str) -> Translation:
+    async def translate(
+        self,
+        windows: Sequence[Window],
+        source: str,
+        targets: Sequence[str],
+        name: str,
+        wishes: Wishes = NO_WISHES,
+    ) -> Translation:
         """Texts of the windows in every target language, in the windows' order.
 
-        ``source`` is an ISO 639-1 code or ``auto``; ``name`` seeds sampled retries, so that the same window asked
+        ``source`` is an ISO 639-1 code or ``auto``; ``name`` seeds whatever is sampled, so that the same window asked
         again gives the same text.
         """
         spoken = await self._identify(windows) if source == "auto" else source
         used = self.settings.fallback_source if spoken == UNIDENTIFIED else spoken
-        gate, glossary = self.settings.gate, self.settings.glossary
+        gate, glossary = self.settings.gate, (*self.settings.glossary, *wishes.terms)
         asked = (
-            WindowTexts(self.engine, gate, glossary, window, used, f"{name}/{i}").texts(targets)
+            WindowTexts(self.engine, gate, glossary, window, used, f"{name}/{i}", wishes.temperature).texts(targets)
             for i, window in enumerate(windows)
         )
-        return Translation(spoken, tuple(await asyncio.gather(*asked)))
+        with self._meter.translating(windows) as told:
+            texts = tuple(await asyncio.gather(*asked))
+            told(texts)
+        return Translation(spoken, texts)
 
     async def _identify(self, windows: Sequence[Window]) -> str:
         """The language of the first transcripts, judged together."""
@@ -134,17 +165,21 @@ class VoxtralTranslator:
     async def _shard(self, row: ShardRow) -> ShardRow:
         if row.part is not None or row.failure is not None:
             return row
-        try:
-            attempt = self._begin(row.shard.name)
-        except OSError as error:
-            return ShardRow(row.shard, failure=Failure(kind="store", detail=str(error), permanent=False))
-        if attempt is not None and attempt.died >= self.settings.max_attempts:
-            detail = f"its worker died {attempt.died} times; try it alone with --retry-errors"
-            done = error_row(row, Failure(kind="worker_died", detail=detail, permanent=True), self.settings.fingerprint)
-        else:
-            done = await self._tried(row)
-        self._end(attempt)
-        return done
+        async with self._company.joined(lambda: self._begin(row.shard.name), _has_died) as attempt:
+            if isinstance(attempt, Failure):
+                return ShardRow(row.shard, failure=attempt)
+            if attempt is not None and attempt.died >= self.settings.max_attempts:
+                detail = f"its worker died {attempt.died} times; try it alone with --retry-errors"
+                failure = Failure(kind="worker_died", detail=detail, permanent=True)
+                done = error_row(row, failure, self.settings.fingerprint)
+            else:
+                with profiled.stage(self.settings.profile, "translate", row.shard.name) as costs:
+                    done = await self._tried(row)
+                    if done.part is not None and "engine" in done.seconds:
+                        shard_s = row.shard.end_s - row.shard.start_s
+                        self.tell(costs, row.windows, done.seconds["engine"], shard_s)
+            self._end(attempt)
+            return done
 
     async def _tried(self, row: ShardRow) -> ShardRow:
         """The row with a part, or with the failure that keeps it open."""
@@ -185,11 +220,23 @@ class VoxtralTranslator:
         )
         return ShardRow(shard, seconds=seconds, part=part)
 
-    def _begin(self, shard_name: str) -> ShardAttempt | None:
-        """Note that this shard is tried; the note outlives every process. Raises StoreError."""
+    def tell(self, costs: profiled.Costs, windows: Sequence[Window], seconds: float, audio_s: float) -> None:
+        """What some windows' texts cost the engine, for the profile. Tokens are all since this was last told."""
+        told, self._told = self._told, self.engine.stats().tokens
+        costs.seconds, costs.audio_s = {"engine": seconds}, audio_s
+        costs.items, costs.tokens = max(1, len(windows)), self._told - told
+        if windows:
+            heard_s = sum(window.end_s - window.start_s for window in windows)
+            costs.fill = heard_s / (len(windows) * self.engine.capabilities.chunk_s)
+
+    def _begin(self, shard_name: str) -> ShardAttempt | Failure | None:
+        """Note that this shard is tried; the note outlives every process. A Failure where the store takes no note."""
         if self.settings.ledger_url is None:
             return None
-        return self._parts(self.settings.ledger_url).begin_attempt(shard_name, self.settings.run)
+        try:
+            return self._parts(self.settings.ledger_url).begin_attempt(shard_name, self.settings.run)
+        except OSError as error:
+            return Failure(kind="store", detail=str(error), permanent=False)
 
     def _end(self, attempt: ShardAttempt | None) -> None:
         if attempt is not None and self.settings.ledger_url is not None:
@@ -199,3 +246,7 @@ class VoxtralTranslator:
 
     def _parts(self, url: str) -> PartStore:
         return PartStore(Store(url), self.settings.fingerprint)
+
+
+def _has_died(attempt: ShardAttempt | Failure | None) -> bool:
+    return isinstance(attempt, ShardAttempt) and attempt.died > 0

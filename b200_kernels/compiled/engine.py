@@ -31,18 +31,17 @@ from b200_kernels.mel import SAMPLE_RATE
 from b200_kernels.oom import is_out_of_memory
 from b200_kernels.precision import detect_device
 from b200_kernels.requests import check_request, counted, is_spoken, padded, token_budget, told
+from cluster.chips import chip_named
+from cluster.derived import rows_in_flight
 
 _POSITIONS = 2560
 """Longest sequence: a chunk's audio and the longest answer about it need 1,200, its text translated again 2,400."""
-_USUAL_POSITIONS = 1280
+USUAL_POSITIONS = 1280
 """What a sequence of speech reserves at most; memory is planned with it."""
 _LEAST_ROWS = 4
-_GPU_ROWS, _CPU_ROWS = 256, 64
-"""Past 256 a B200's step gains under 3 % (the roofline: weights are read once for all of them)."""
+_CPU_ROWS = 64
 _CPU_LEAST_ROWS = 16
 """MKL's fp32 products of 16 rows and more gave a row the same bits here whatever their number, of fewer rows others."""
-_GPU_SHARE = 0.85
-"""Of the memory that is free once the weights are loaded, for keys and values; the rest is for activations."""
 _GPU_CHUNKS, _CPU_CHUNKS = 16, 1
 """Chunks encoded at once: a core is busy with one."""
 _GPU_CHECK, _CPU_CHECK = 8, 1
@@ -139,7 +138,7 @@ class CompiledEngine:
         check = _GPU_CHECK if gpu else _CPU_CHECK
         shape, longest = voxtral.shape.decoder, self._positions + check
         count = rows or _rows(shape, self.device, self.formats.cache)
-        pages = 1 + max(whole_pages(longest), count * whole_pages(min(_USUAL_POSITIONS, longest)))
+        pages = 1 + max(whole_pages(longest), count * whole_pages(min(USUAL_POSITIONS, longest)))
         heads = self._alignment.heads if self._alignment else ()
         return Batch(
             voxtral,
@@ -216,10 +215,11 @@ def _rows(shape: DecoderShape, device: torch.device, dtype: torch.dtype) -> int:
         return _CPU_ROWS
     torch.cuda.empty_cache()
     free, _ = torch.cuda.mem_get_info(device)
-    fitting = int(free * _GPU_SHARE) // (whole_pages(_USUAL_POSITIONS) * bytes_a_page(shape, dtype))
-    if fitting < _LEAST_ROWS:
+    sequence = whole_pages(USUAL_POSITIONS) * bytes_a_page(shape, dtype)
+    rows = rows_in_flight(free, sequence, chip_named(torch.cuda.get_device_name(device)))
+    if rows < _LEAST_ROWS:
         raise CheckpointError(
             f"{free / 2**30:.1f} GB are left on {device} beside the weights, too little for {_LEAST_ROWS} answers at "
             "once: take a smaller model, or a larger GPU"
         )
-    return min(_GPU_ROWS, fitting)
+    return rows

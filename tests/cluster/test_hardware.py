@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from cluster import hardware
-from cluster.hardware import detect_hardware, get_optimal_config, gpu_count
+from cluster.hardware import detect_hardware, get_optimal_config
 
 SEED_TYPES = {
     "device": str,
@@ -19,11 +19,13 @@ SEED_TYPES = {
 }
 
 
-def fake_torch(name="NVIDIA B200", memory=int(179.1 * 2**30), capability=(10, 0), count=1):
+def fake_torch(name="NVIDIA B200", memory=int(179.1 * 2**30), capability=(10, 0), count=1, processors=148):
     cuda = SimpleNamespace(
         is_available=lambda: count > 0,
         device_count=lambda: count,
-        get_device_properties=lambda index: SimpleNamespace(name=name, total_memory=memory),
+        get_device_properties=lambda index: SimpleNamespace(
+            name=name, total_memory=memory, multi_processor_count=processors
+        ),
         get_device_capability=lambda index: capability,
     )
     return SimpleNamespace(cuda=cuda)
@@ -57,7 +59,15 @@ def test_a_b200(with_torch):
 
 
 @pytest.mark.parametrize(
-    ("name", "is_b200"), [("NVIDIA GB200", True), ("NVIDIA H200", False), ("NVIDIA A100-SXM4-80GB", False)]
+    ("name", "is_b200"),
+    [
+        ("NVIDIA GB200", True),
+        ("NVIDIA B200 MIG 1g.23gb", True),
+        ("NVIDIA H200", False),
+        ("NVIDIA GH200 480GB", False),
+        ("NVIDIA B300", False),
+        ("NVIDIA A100-SXM4-80GB", False),
+    ],
 )
 def test_which_gpus_are_b200s(with_torch, name, is_b200):
     with_torch(fake_torch(name))
@@ -69,7 +79,7 @@ def test_no_gpu_that_torch_can_use(with_torch, torch):
     with_torch(torch)
     found = detect_hardware()
     assert (found["device"], found["has_gpu"], found["gpu_name"]) == ("cpu", False, None)
-    assert (found["gpu_memory_gb"], found["is_b200"], gpu_count()) == (0.0, False, 0)
+    assert (found["gpu_memory_gb"], found["is_b200"], get_optimal_config()["actor_gpus"]) == (0.0, False, 0)
 
 
 @pytest.mark.parametrize(("limit", "count"), [(0.5, 1), (1.9, 1), (2.0, 2), (28.0, 28)])
@@ -88,12 +98,18 @@ def test_importing_does_not_import_torch():
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
+def test_a_slice_of_a_gpu_has_its_own_memory(with_torch):
+    with_torch(fake_torch("NVIDIA H100 80GB HBM3 MIG 1g.10gb", int(9.5 * 2**30), (9, 0), processors=16))
+    assert detect_hardware()["gpu_memory_gb"] == 9.5
+    assert get_optimal_config()["rows"] < 8
+
+
 @pytest.mark.parametrize(
     ("torch", "dtype", "batch_size"),
     [
         (fake_torch(), "bfloat16", 128),
-        (fake_torch("NVIDIA A100", capability=(8, 0)), "bfloat16", 32),
-        (fake_torch("Tesla T4", capability=(7, 5)), "float16", 32),
+        (fake_torch("NVIDIA A100-SXM4-80GB", 79 * 2**30, (8, 0)), "bfloat16", 64),
+        (fake_torch("Tesla T4", 15 * 2**30, (7, 5)), "float16", 18),
         (None, "float32", 1),
     ],
 )
@@ -105,6 +121,8 @@ def test_settings_follow_the_hardware(with_torch, torch, dtype, batch_size):
     assert config["actor_gpus"] == (0 if torch is None else 1)
 
 
-def test_one_actor_a_gpu(with_torch):
+def test_every_documented_key_is_there(with_torch):
     with_torch(fake_torch(count=8))
-    assert get_optimal_config()["actors"] == 8
+    config = get_optimal_config()
+    assert config["actors"] == 8
+    assert all(f"``{key}``" in get_optimal_config.__doc__ for key in config)

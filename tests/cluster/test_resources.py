@@ -73,9 +73,14 @@ def test_a_gpu_gets_whole_cores_to_feed_it():
 
 
 def test_few_cores_a_gpu_are_shared_and_told():
-    shares = plan(4, 8, 64)
+    shares = plan(4, 8, 64, feed_cores=4)
     assert shares.actor_cpus == 0.25
-    assert any("CPU cores a GPU are few" in note for note in shares.notes)
+    assert any("0.5 CPU cores a GPU are few: 4 should listen" in note for note in shares.notes)
+
+
+@pytest.mark.parametrize(("cpus", "enough"), [(159, False), (160, True)])
+def test_a_core_for_the_actor_and_those_that_feed_its_gpu(cpus, enough):
+    assert (plan(cpus, 8, 2048, feed_cores=19).notes == ()) is enough
 
 
 def test_wishes_are_met():

@@ -164,10 +164,10 @@ def fake_dying_translator(medium_id: str) -> type[VoxtralTranslator]:
     """A translator whose process ends whenever it is given this medium."""
 
     class FakeDyingTranslator(VoxtralTranslator):
-        async def translate(self, windows, source, targets, name):
+        async def translate(self, windows, source, targets, name, *more):
             if name.startswith(medium_id):
                 os._exit(1)
-            return await super().translate(windows, source, targets, name)
+            return await super().translate(windows, source, targets, name, *more)
 
     return FakeDyingTranslator
 
@@ -266,7 +266,7 @@ def test_a_disk_that_is_full_for_a_while_costs_time_and_nothing_else(tmp_path, s
 def test_a_disk_that_stays_full_leaves_the_shards_to_the_next_run(tmp_path, sample_archive, monkeypatch):
     shutil.copy(sample_archive / "clips" / "market.webm", tmp_path / "market.webm")
     monkeypatch.setattr(batch_job, "Ledger", fake_full_disk(tmp_path / "room"))
-    monkeypatch.setattr(batch_job, "PAUSES_S", (0.01,) * 6)
+    monkeypatch.setattr(batch_job, "PAUSES_S", (0.01,))
     full = run_job(settings(tmp_path, tmp_path / "out"), SilentFeedback())
     assert full.shards_done == 0
     assert full.transient == full.shards

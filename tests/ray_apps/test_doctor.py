@@ -3,29 +3,24 @@ from __future__ import annotations
 import io
 import json
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
+import b200_kernels.embedded
 from b200_kernels.checkpoint_sources import CheckpointError
+from b200_kernels.checkpoints import VOXTRAL
+from cluster.derived import Machine
 from ray_apps import cli, doctor
 from ray_apps.cli_feedback import CLIFeedback, get_feedback
 from ray_apps.doctor import examine, show
 
-CPU = {
-    "device": "cpu", "has_gpu": False, "gpu_name": None, "gpu_memory_gb": 0.0, "cpu_count": 2,
-    "total_ram_gb": 16.0, "is_b200": False,
-}  # fmt: skip
-B200 = {
-    **CPU,
-    "device": "cuda:0",
-    "has_gpu": True,
-    "gpu_name": "NVIDIA B200",
-    "gpu_memory_gb": 179.1,
-    "is_b200": True,
-}
+CPU = Machine(2, 16 * 2**30)
+B200 = Machine(2, 16 * 2**30, "NVIDIA B200", 1, int(179.1 * 2**30), 148, (10, 0))
+CONFIG = Path(b200_kernels.embedded.__file__).parent / "checkpoint" / "config.json"
 
 
 @pytest.fixture(autouse=True)
@@ -34,15 +29,15 @@ def machine(monkeypatch, tmp_path):
     folder = tmp_path / "checkpoint"
     folder.mkdir()
     (folder / "model.safetensors").write_bytes(bytes(10_000_000))
-    state = SimpleNamespace(hardware=CPU, gpus=0, free=100.0, broken=None)
+    (folder / "config.json").write_bytes(CONFIG.read_bytes())
+    state = SimpleNamespace(machine=CPU, free=100.0, broken=None)
 
     def fake_open_checkpoint(name):
         if state.broken:
             raise CheckpointError(state.broken)
-        return SimpleNamespace(folder=folder, demo_model=name == "embedded")
+        return SimpleNamespace(folder=folder, demo_model=name == "embedded", memory_gb=lambda dtype: 0.02)
 
-    monkeypatch.setattr(doctor, "detect_hardware", lambda: state.hardware)
-    monkeypatch.setattr(doctor, "gpu_count", lambda: state.gpus)
+    monkeypatch.setattr(doctor, "detect_machine", lambda: state.machine)
     monkeypatch.setattr(doctor, "open_checkpoint", fake_open_checkpoint)
     monkeypatch.setattr(doctor.shutil, "disk_usage", lambda path: SimpleNamespace(free=state.free * 2**30))
     monkeypatch.delenv("RAY_USAGE_STATS_ENABLED", raising=False)
@@ -58,19 +53,21 @@ def test_a_machine_that_is_well(tmp_path):
     assert report.problems == ()
     assert (report.checkpoint, report.demo_model) == ("embedded", True)
     assert "10 MB" in report.checkpoint_state
-    assert (report.stages.max_actors, report.stages.listen_tasks) == (2, 1)
+    assert (report.settings["actors"].value, report.settings["listen_tasks"].value) == (2, 1)
     assert report.packages["torch"]
     assert any("demo-model" in warning for warning in report.warnings)
 
 
 def test_a_gpu_gets_the_real_model_which_is_not_fetched(machine, tmp_path, monkeypatch):
-    machine.hardware, machine.gpus = B200, 1
+    machine.machine = B200
     monkeypatch.setattr(doctor, "_in_hub_cache", lambda name: False)
     machine.broken = "must not be opened"
     report = examine(out=str(tmp_path))
     assert report.checkpoint == "mistralai/Voxtral-Mini-3B-2507"
     assert "not downloaded yet" in report.checkpoint_state
-    assert report.stages.actor_gpus == 1
+    assert report.settings["actor_gpus"].value == 1
+    assert report.settings["batch_size"].value == 128
+    assert any("19 should listen" in warning for warning in report.warnings)
     assert report.usable
 
 
@@ -131,22 +128,24 @@ def test_a_package_that_is_installed_and_does_not_load(monkeypatch, tmp_path):
 
 
 def test_little_memory_is_a_warning(machine, tmp_path):
-    machine.hardware = {**CPU, "total_ram_gb": 1.5}
+    machine.machine = Machine(2, 3 * 2**29)
     assert any("1.5 GB of memory is little" in warning for warning in examine(out=str(tmp_path)).warnings)
 
 
-def test_show(tmp_path, machine):
-    machine.hardware, machine.gpus = B200, 1
+def test_show(tmp_path, machine, monkeypatch):
+    monkeypatch.setattr(doctor, "_in_hub_cache", lambda name: False)
+    machine.machine = B200
     out, err = io.StringIO(), io.StringIO()
     show(
-        examine("embedded", str(tmp_path)),
+        examine(VOXTRAL, str(tmp_path)),
         Console(file=out, width=200),
         CLIFeedback(Console(file=err, width=200)),
     )
     shown = " ".join(out.getvalue().split())
     assert "GPU NVIDIA B200, 179.1 GB" in shown
     assert "usage reports ray off, hugging face off" in shown
-    assert "warning: demo-model" in err.getvalue()
+    assert "cores_to_feed_gpu 19: 75% (assumed) of the 6,389 s" in shown
+    assert "warning: 2 CPU cores a GPU are few" in err.getvalue()
 
 
 @pytest.mark.parametrize(("broken", "code"), [(None, 0), ("no checkpoint", 1)])
@@ -157,5 +156,6 @@ def test_the_command(machine, tmp_path, broken, code):
     assert result.exit_code == code, result.output
     written = json.loads(file.read_text())
     assert written["hardware"]["cpu_count"] == 2
-    assert written["stages"]["max_actors"] == 2
+    assert written["settings"]["actors"]["value"] == 2
+    assert written["settings"]["actors"]["reason"]
     assert written["usable"] is (code == 0)

@@ -179,6 +179,43 @@ def test_a_shard_that_was_answered_leaves_no_attempt_behind(tmp_path):
     assert PartStore(Store(str(tmp_path)), "f" * 16).all_attempts() == {}
 
 
+def shards_at_work(tmp_path, suspects: int) -> int:
+    """Three shards given to an actor at once, some of which were there when a worker died: most at work together."""
+    actor, engine = translator(good, fingerprint="f" * 16, ledger_url=str(tmp_path), run="now")
+    base = shard_row((window(),))
+    rows = [dataclasses.replace(base, shard=base.shard.model_copy(update={"index": i})) for i in range(3)]
+    parts = PartStore(Store(str(tmp_path)), "f" * 16)
+    for row in rows[:suspects]:
+        parts.begin_attempt(row.shard.name, "now")
+    answer, at_work, most = engine.generate, 0, 0
+
+    async def generate(request):
+        nonlocal at_work, most
+        at_work += 1
+        most = max(most, at_work)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        at_work -= 1
+        return await answer(request)
+
+    engine.generate = generate
+
+    async def run():
+        return await asyncio.gather(*(actor(pa.Table.from_pylist([row.encode()])) for row in rows))
+
+    done = [ShardRow.decode(table.to_pylist()[0]) for table in asyncio.run(run())]
+    assert all(row.part is not None and row.part.failure is None for row in done)
+    return most
+
+
+def test_shards_are_worked_on_side_by_side(tmp_path):
+    assert shards_at_work(tmp_path, suspects=0) == 3
+
+
+def test_shards_that_were_there_when_a_worker_died_are_tried_alone(tmp_path):
+    assert shards_at_work(tmp_path, suspects=3) == 1
+
+
 @pytest.mark.parametrize("said", ["OK", "you", "Hmm", "..."])
 def test_a_stray_word_does_not_decide_for_a_film(said):
     """The shard waits: the rest of its medium may tell the language."""
