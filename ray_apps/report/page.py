@@ -70,19 +70,22 @@ def headline(facts: Facts) -> tuple[str, str]:
     failed = archive.by_status.get("failed", 0) - facts.not_opened
     partial, still_open = archive.by_status.get("partial", 0), archive.by_status.get("open", 0)
     again = "run the same command again: it does what is missing"
-    if not facts.at_end:
-        return (
-            "open",
-            f"The run is under way, or was stopped. {still_open:,} media are open. If no run is at work, {again}.",
-        )
+    if not facts.at_end and (still_open or not archive.media):
+        stopped = f"The run is under way, or was stopped. {_media(still_open, 'is', 'are')} open."
+        return "open", f"{stopped} If no run is at work, {again}."
     if archive.media == facts.not_opened:
         return "open", "There was nothing to translate: no input is a medium."
-    told = [f"{failed:,} media failed"] * bool(failed) + [f"{partial:,} are done in part"] * bool(partial)
+    told = [f"{_media(failed, 'has', 'have')} failed"] * bool(failed)
+    told += [f"{_media(partial, 'is', 'are')} done in part"] * bool(partial)
     if still_open:
-        return "open", f"{'; '.join([f'{still_open:,} media are open', *told])}. To go on, {again}."
+        return "open", "; ".join([f"{_media(still_open, 'is', 'are')} open", *told]) + f". To go on, {again}."
     if told:
         return "bad", f"{'; '.join(told)}; all others are done. What to do is said under Errors."
-    return "good", f"All {archive.media - facts.not_opened:,} media are done."
+    return "good", f"All is done: {_media(archive.media - facts.not_opened, 'has', 'have')} subtitles."
+
+
+def _media(count: int, one: str, many: str) -> str:
+    return f"1 medium {one}" if count == 1 else f"{count:,} media {many}"
 
 
 def name(text: str) -> str:

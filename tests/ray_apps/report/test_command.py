@@ -31,7 +31,7 @@ def test_the_page_lies_beside_the_subtitles_or_where_it_is_wanted(tmp_path):
     write_mixed_run(Store(str(out)))
     done = report(out, "--json", tmp_path / "facts.json")
     assert done.exit_code == 0, done.output
-    assert "1 media are open" in done.stdout
+    assert "1 medium is open" in done.stdout
     assert (out / "report.html").read_bytes().startswith(b"<!DOCTYPE html>")
     assert json.loads((tmp_path / "facts.json").read_text())["archive"]["media"] == 6
     elsewhere = tmp_path / "page.html"
