@@ -12,7 +12,7 @@ DEMO := demo_output
 WORK := .work
 TORCH := $(shell grep '^torch==' constraints.txt)
 
-.PHONY: demo test triton-test lint embedded embedded-eval alignment archive stages overhead media-set kill-test cue-rules cue-timing sabotage quality-bench schemathesis load-test clean help
+.PHONY: demo test triton-test lint embedded embedded-eval alignment archive stages overhead metrics-overhead dashboard profile-cost media-set kill-test chaos cue-rules cue-timing sabotage quality-bench report-scale schemathesis load-test clean help
 
 help:  ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/'
@@ -71,6 +71,18 @@ overhead: $(READY)  ## the batch job against one process without Ray
 	mkdir -p $(WORK)
 	$(BIN)/python -m ray_apps.benchmarks.overhead --work $(WORK)/overhead --json $(WORK)/overhead.json
 
+metrics-overhead: $(READY)  ## what telling metrics costs a job
+	mkdir -p $(WORK)
+	$(BIN)/python -m ray_apps.benchmarks.metrics_overhead --work $(WORK)/metrics-overhead --json $(WORK)/metrics-overhead.json
+
+dashboard: $(READY)  ## a job and the service under a real Prometheus (Debian's package), drawn as docs/dashboard.svg
+	mkdir -p $(WORK)
+	$(BIN)/python -m ray_apps.benchmarks.dashboard --work $(WORK)/dashboard --picture docs/dashboard.svg --json $(WORK)/dashboard.json
+
+profile-cost: $(READY)  ## what profiling costs: the same job with and without it, in turn
+	mkdir -p $(WORK)
+	$(BIN)/python -m ray_apps.benchmarks.profiling --work $(WORK)/profile-cost --json $(WORK)/profile-cost.json
+
 media-set: $(READY)  ## thirty-two generated media, one of two hours
 	mkdir -p $(WORK)
 	$(BIN)/python -m ray_apps.benchmarks.media_set --work $(WORK)/media-set --json $(WORK)/media-set.json
@@ -83,9 +95,17 @@ kill-test: $(READY)  ## kill the driver three times; nothing is lost, doubled or
 	mkdir -p $(WORK)
 	$(BIN)/python -m tests.proofs.kill_driver --work $(WORK)/kill-test --json $(WORK)/kill-test.json
 
+chaos: $(READY)  ## the job on several Ray nodes, broken in every way we know; half an hour
+	mkdir -p $(WORK)
+	$(BIN)/python -m tests.chaos --work $(WORK)/chaos --json $(WORK)/chaos.json
+
 cue-rules: $(READY)  ## 10,000 random window texts: every cue meets its profile or tells what it breaks
 	mkdir -p $(WORK)
 	$(BIN)/python -m tests.proofs.cue_rules --json $(WORK)/cue-rules.json
+
+report-scale: $(READY)  ## a report over a million media: seconds, memory, size of the page
+	mkdir -p $(WORK)
+	$(BIN)/python -m tests.proofs.report_of_a_million --json $(WORK)/report-scale.json
 
 schemathesis: $(READY)  ## 2,000 random requests against the service: no 500, every 503 says when to come again
 	mkdir -p $(WORK)

@@ -15,6 +15,8 @@ SAMPLE_RATE = 16_000
 
 NOT_OPENED = "not_opened"
 """Kind of failure of a file that a scan passes by because of its name; nothing went wrong with it."""
+NOT_ALLOWED = "not_allowed"
+"""Kind of failure of an address that may not be fetched."""
 UNIDENTIFIED = "und"
 """A shard's language where nobody named one and its own transcripts do not tell it (ISO 639-2: undetermined)."""
 
@@ -165,6 +167,8 @@ class Part(Record):
     """Set on an error part: the shard is done, without texts, for this reason."""
     seconds: dict[str, float] = {}
     """What each stage cost, seconds: ``decode``, ``vad``, ``windows``, ``engine``."""
+    done_at: float | None = None
+    """When its texts were there, seconds since 1970 by its machine's clock; None for an error part."""
 
 
 class Cue(Record):

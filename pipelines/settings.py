@@ -11,6 +11,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from pipelines.archive.url_rules import UrlRules
 from quality.subtitle_profiles import DEFAULT, PROFILE_NAMES, profile_for
 from quality.subtitle_rules import Profile
 
@@ -34,6 +35,7 @@ class MediaLimits(_Settings):
     memory_bytes: int = Field(1536 * 2**20, gt=0, description="address space of the child")
     cpu_s: float = Field(600.0, gt=0, description="CPU time of the child, for one shard")
     wall_s: float = Field(900.0, gt=0, description="wall clock of the child, for one shard")
+    urls: UrlRules | None = Field(None, description="the only addresses that it may open; None: what it is told to")
 
 
 class VadSettings(_Settings):

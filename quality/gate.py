@@ -36,6 +36,10 @@ LIKELY_LANGUAGES = ("ar", "de", "en", "es", "fr", "hi", "it", "nl", "pt", "ru", 
 """What a transcript in the wrong language is likely in: the model's own languages, and Turkish."""
 TRANSLATION_ROOM = 1.5
 """A translation may be this much denser than what can be spoken: nobody has to speak it."""
+SHORT_FOR_LANGUAGE = 30
+"""Letters below which another language is believed only where the right one is unlikely: "Le vol partira de la porte"
+looks Spanish, and a little French.
+"""
 LOOPED_WORDS, LOOPED_TIMES = 8, 4
 """A phrase is looped when it covers this many words, said this many times in a row, beyond the source's
 own.
@@ -217,11 +221,16 @@ def _language(
     if language is None or letters(text) < settings.language_letters:
         return
     ranked = probabilities(text, (language, *others))
-    wrong = max((p for code, p in ranked.items() if code != language), default=0.0)
     if language not in ranked:
         return
-    expected = (language, source_lang) if source_lang in ranked else (language,)
-    if wrong >= settings.language_probability or stray_part(text, expected, others) >= settings.stray_probability:
+    wrong = max((p for code, p in ranked.items() if code != language), default=0.0)
+    believed = wrong >= settings.language_probability
+    if letters(text) < SHORT_FOR_LANGUAGE:
+        found = believed and ranked[language] < settings.short_language_doubt
+    else:
+        expected = (language, source_lang) if source_lang in ranked else (language,)
+        found = believed or stray_part(text, expected, others) >= settings.stray_probability
+    if found:
         yield "wrong_language"
 
 

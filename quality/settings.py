@@ -33,6 +33,12 @@ class GateSettings(BaseModel):
     language_probability: float = Field(
         default=0.4, gt=0, lt=1, description="probability at which another language is believed"
     )
+    short_language_doubt: float = Field(
+        default=0.2,
+        gt=0,
+        lt=1,
+        description="probability of the right language that lets a text of fewer than 30 letters pass",
+    )
     stray_probability: float = Field(
         default=0.6, gt=0, lt=1, description="the same for a part of a translation, in a third language"
     )

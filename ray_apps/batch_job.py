@@ -12,12 +12,15 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, replace
+from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
 
 import ray
 
 from cluster.derived import shards_to_fill
 from cluster.feedback import Feedback
+from cluster.profile.ray_book import Keeper
 from cluster.resources import ResourcePlan
 from cluster.resources import plan as plan_resources
 from pipelines.archive.storage import Store
@@ -31,10 +34,12 @@ from pipelines.ledger.tables import write_summary, write_tables
 from pipelines.media.media_error import MediaError
 from pipelines.records import UNIDENTIFIED, Failure, Medium, Shard
 from pipelines.settings import MediaLimits
+from ray_apps import metered, profiled
 from ray_apps.plan import CLUSTER_CPU, CLUSTER_GPU, JobPlan, actor_memory_gb, plan_job, warn_of_pair
 from ray_apps.ray_session import (
     bounded_actor_retries,
     cluster_address,
+    cluster_hardware,
     cluster_share,
     configure_data,
     ray_session,
@@ -47,6 +52,8 @@ from ray_apps.stages import Ledger, Listen, Record
 from ray_apps.summary import RunSummary, Tally
 from ray_apps.translator import LANGUAGE_UNKNOWN, TranslatorSettings, VoxtralTranslator
 
+DATASET = "voxtral"
+"""What Ray's dashboard and metrics call the stages together."""
 PAUSES_S = (2.0, 10.0, 30.0)
 """Between passes over shards that failed for a passing reason: a store that is away for half a minute comes back."""
 
@@ -71,8 +78,9 @@ def run_job(settings: Settings, feedback: Feedback) -> RunSummary:
         job = _Job(_mended(plan, feedback), feedback, lease)
         interrupted = False
         try:
-            stack.enter_context(ray_session(settings.address))
+            stack.enter_context(ray_session(settings.address, _shown(settings)))
             stack.enter_context(terminated_as_interrupted())
+            stack.callback(job.end_profile)
             job.tally.begin(time.monotonic() - began)
             job.run()
         except KeyboardInterrupt:
@@ -101,10 +109,27 @@ def _plan(settings: Settings, feedback: Feedback, stack: ExitStack) -> JobPlan:
     """The plan. A cluster is joined first, for its hardware decides; a local Ray starts when the plan is known."""
     if cluster_address(settings.address) is None and not ray.is_initialized():
         return plan_job(settings, feedback)
-    stack.enter_context(ray_session(settings.address))
+    stack.enter_context(ray_session(settings.address, _shown(settings)))
     if _is_this_machine_alone():
         return plan_job(settings, feedback)
     return plan_job(settings, feedback, CLUSTER_GPU if cluster_share(settings.nodes).gpus else CLUSTER_CPU)
+
+
+def _shown(settings: Settings) -> dict[str, str]:
+    """What Ray's dashboard says of the job."""
+    return {
+        "program": "voxtral translate",
+        "out": _without_secrets(settings.out),
+        "source": settings.source or "auto",
+        "targets": ",".join(settings.targets),
+        "model": _without_secrets(settings.model or "by the hardware"),
+    }
+
+
+def _without_secrets(url: str) -> str:
+    """Without a password, and without the query, where stores put signatures."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
 
 
 def _is_this_machine_alone() -> bool:
@@ -144,13 +169,22 @@ class _Job:
         self.identified: set[str] = set()
         self.assembling: dict[ray.ObjectRef, str] = {}
         self.not_muxed = 0
+        self.profile: Keeper | None = None
+        self.hardware = ""
 
     def run(self) -> None:
         """Passes over what is missing, until nothing is left that another try could mend."""
+        metered.unreadable(self.plan.media)
+        self._tell_progress()
         self.resources = cluster_resources(self.plan)
+        self.hardware = cluster_hardware(self.plan.settings.nodes)
         for note in self.resources.notes:
             self.feedback.warning(note)
+        self.feedback.progress(**self.tally.figures())
         # What every assembly needs is put on the cluster once, without the manifest's rows.
+        if self.plan.settings.profiling and self.plan.missing:
+            where = self.plan.store, self.plan.recipe.fingerprint, self.lease.token
+            self.profile = Keeper(profiled.book_of(self.lease.token), partial(profiled.save_profile, *where))
         self.shared = ray.put((self.run_record.model_copy(update={"rows": ()}), self.names))
         for medium_id in self.plan.shards:
             if medium_id not in self.plan.finished:
@@ -185,6 +219,8 @@ class _Job:
 
     def _done(self, row: ShardRow) -> None:
         self.tally.shard(row)
+        if self.profile and row.part:
+            self.profile.finished(row.part.seconds)
         self.done[row.shard.medium.id].add(row.shard.index)
         self._assemble_if_complete(row.shard.medium.id)
 
@@ -208,7 +244,7 @@ class _Job:
 
     def _work_on(self, shards: Sequence[Shard]) -> list[Shard]:
         still_open: list[Shard] = []
-        for row in results(self.plan, shards, self.resources, self.lease.token):
+        for row in results(self.plan, shards, self.resources, self.lease.token, self._book):
             self.lease.check()
             if row.part is None:
                 self.tally.shard(row)
@@ -218,8 +254,13 @@ class _Job:
                 self._warn_of_language(row)
                 self._done(row)
             self._collect(wait_s=0)
-            self.feedback.progress(**self.tally.figures())
+            self._tell_progress()
         return still_open
+
+    def _tell_progress(self) -> None:
+        figures = self.tally.figures()
+        metered.progress(figures)
+        self.feedback.progress(**figures)
 
     def _warn_of_language(self, row: ShardRow) -> None:
         """Once for each identified language that the checkpoint does not declare: of named ones the plan warned."""
@@ -232,10 +273,14 @@ class _Job:
     def _assemble_if_complete(self, medium_id: str) -> None:
         if len(self.done[medium_id]) < len(self.plan.shards[medium_id]):
             return
-        task = _assemble_medium.options(**self._light()).remote(
-            self.plan.parts, self.media[medium_id], self.plan.counts[medium_id], self.shared
+        task = _assemble_medium.options(name="assemble", **self._light()).remote(
+            self.plan.parts, self.media[medium_id], self.plan.counts[medium_id], self.shared, self._book
         )
         self.assembling[task] = self.media[medium_id].name
+
+    @property
+    def _book(self) -> str | None:
+        return self.profile.name if self.profile else None
 
     def _light(self) -> dict[str, Any]:
         """Where a light task runs, and what it asks for."""
@@ -268,7 +313,7 @@ class _Job:
             for medium, shards in self.plan.shards.items()
             if medium in self.plan.finished or len(self.done[medium]) >= len(shards)
         ]
-        task = _mux_medium.options(**self._light())
+        task = _mux_medium.options(name="mux", **self._light())
         names = {
             task.remote(self.plan.parts, self.media[medium], self.shared, limits): self.media[medium].name
             for medium in done
@@ -285,23 +330,36 @@ class _Job:
                     self.not_muxed += 1
                     self.feedback.warning(f"{names[ended]}: no copy with subtitles: {problem}")
 
+    def end_profile(self) -> None:
+        """Save what the profile knows, and end its book."""
+        if self.profile:
+            self.profile.close({"assemble": len(self.tally.reports)})
+
     def finish(self, interrupted: bool, wall_s: float) -> RunSummary:
         """The tables and the summary, from the ledger."""
+        metered.ended()
         if ray.is_initialized():
             # Media that are being assembled right now would look open to the tables.
             self._collect(wait_s=30)
         totals = write_tables(self.plan.store, self.run_record, self.tally.open_failures())
         for sentence in (*totals.damaged, *totals.kept_edits, *totals.lost_corrections):
             self.feedback.warning(sentence)
-        summary = replace(self.tally.summary(totals, interrupted, wall_s), not_muxed=self.not_muxed)
+        summary = replace(
+            self.tally.summary(totals, interrupted, wall_s),
+            not_muxed=self.not_muxed,
+            began=self.run_record.saved_at,
+            hardware=self.hardware,
+        )
         write_summary(self.plan.store, asdict(summary))
         return summary
 
 
-def results(plan: JobPlan, shards: Sequence[Shard], resources: ResourcePlan, run: str) -> Iterator[ShardRow]:
+def results(
+    plan: JobPlan, shards: Sequence[Shard], resources: ResourcePlan, run: str, profile: str | None = None
+) -> Iterator[ShardRow]:
     """Shards through all stages on the cluster that Ray is joined to; rows come back as they are done.
 
-    ``run`` is a word that names this run.
+    ``run`` is a word that names this run, ``profile`` the book of its profile.
     """
     settings, recipe = plan.settings, plan.recipe
     configure_data(settings.nodes)
@@ -321,10 +379,12 @@ def results(plan: JobPlan, shards: Sequence[Shard], resources: ResourcePlan, run
         run=run,
         ledger_url=plan.store.url,
         fingerprint=recipe.fingerprint,
+        profile=profile,
     )
     rows = ray.data.from_items([ShardRow(s).encode() for s in shards], override_num_blocks=len(shards))
+    rows.set_name(DATASET)
     heard = rows.map(
-        Listen(ledger, settings.media, settings.vad, settings.windows, recipe.window_s),
+        Listen(ledger, settings.media, settings.vad, settings.windows, recipe.window_s, profile),
         compute=ray.data.TaskPoolStrategy(size=resources.listen_tasks),
         num_cpus=resources.listen_cpus,
     )
@@ -345,7 +405,7 @@ def results(plan: JobPlan, shards: Sequence[Shard], resources: ResourcePlan, run
         num_gpus=resources.actor_gpus or None,
         **bounded_actor_retries(),
     )
-    for row in translated.map(Record(ledger), num_cpus=resources.light_cpus).iter_rows():
+    for row in translated.map(Record(ledger, profile), num_cpus=resources.light_cpus).iter_rows():
         yield ShardRow.decode(row)
 
 
@@ -354,6 +414,7 @@ def cluster_resources(plan: JobPlan) -> ResourcePlan:
     share = cluster_share(plan.settings.nodes)
     if share.cpus <= 0:
         raise ConnectionError(f"no node of the cluster has the labels {plan.settings.nodes}")
+    share = share.part(plan.settings.share)
     return plan_resources(
         cpus=share.cpus,
         gpus=share.gpus,
@@ -370,7 +431,7 @@ def cluster_resources(plan: JobPlan) -> ResourcePlan:
 
 @ray.remote
 def _assemble_medium(
-    parts: PartStore, medium: Medium, shards: int, shared: tuple[Run, OutputNames]
+    parts: PartStore, medium: Medium, shards: int, shared: tuple[Run, OutputNames], profile: str | None
 ) -> MediumReport | str:
     """Write a medium's subtitles from its parts, then put the parts together in one ledger entry.
 
@@ -381,8 +442,9 @@ def _assemble_medium(
         found = parts.read_medium(medium.id)
         if len(found) < shards:
             return "a part is damaged or gone"
-        report = assemble(medium, found, run.fingerprint, run.cues, parts.store, names=names, targets=run.targets)
-        parts.compact(medium.id, found, shards)
+        with metered.stage("assemble"), profiled.timed_stage(profile, "assemble", medium.id):
+            report = assemble(medium, found, run.fingerprint, run.cues, parts.store, names=names, targets=run.targets)
+            parts.compact(medium.id, found, shards)
     except (OSError, ValueError) as error:
         return str(error)
     return report

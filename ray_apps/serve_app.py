@@ -8,7 +8,9 @@ One file for a laptop and for a GPU node: the builder shares out what the cluste
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +24,18 @@ from b200_kernels.checkpoints import Checkpoint, check_pair, default_model, open
 from b200_kernels.engines import check_installed
 from cluster.derived import MOST_ROWS
 from cluster.model_needs import VOXTRAL_MINI
+from cluster.profile.ray_book import open_lasting_book
 from cluster.resources import ResourcePlan
 from cluster.resources import plan as plan_resources
+from pipelines.archive.storage import Store
 from ray_apps.plan import CLUSTER_CPU, CLUSTER_GPU, Accelerator, actor_memory_gb, resolve, this_machine
-from ray_apps.ray_session import cluster_share
+from ray_apps.profiled import SERVICE
+from ray_apps.ray_session import Share, cluster_share, share_nodes
 from ray_apps.serving.app import Served, make_app
 from ray_apps.serving.autoscaling import WaitingAudio
+from ray_apps.serving.jobs.driver import Drivers
+from ray_apps.serving.jobs.folder import JobFolder
+from ray_apps.serving.jobs.keeper import Keeper
 from ray_apps.serving.settings import ServeSettings
 from ray_apps.serving.uploads import sweep
 from ray_apps.serving.workers import MediaPreparation, Replicas, Translator
@@ -50,12 +58,21 @@ class Ingress:
     """The HTTP side of the service."""
 
     def __init__(
-        self, settings: ServeSettings, served: Served, media: DeploymentHandle, translator: DeploymentHandle
+        self,
+        settings: ServeSettings,
+        served: Served,
+        model: str,
+        media: DeploymentHandle,
+        translator: DeploymentHandle,
     ) -> None:
+        """``model`` is what the translators open, and what jobs are done with."""
         self.settings, self.served, self.workers = settings, served, Replicas(media, translator)
         self.spool = Path(settings.spool or tempfile.gettempdir())
         self.spool.mkdir(parents=True, exist_ok=True)
         sweep(self.spool, 2 * settings.door.deadline_s)
+        if settings.jobs.folder:
+            drivers = Drivers(settings.jobs.folder, settings, model)
+            Keeper(JobFolder(settings.jobs.folder), settings.jobs, drivers).start()
 
     def __serve_build_asgi_app__(self) -> FastAPI:
         return make_app(self.settings, self.served, self.workers, self.spool)
@@ -67,9 +84,12 @@ def build(args: dict[str, Any]) -> serve.Application:
     Raises:
         ValidationError: an argument that there is not, or that does not fit.
         CheckpointError, UnsupportedPair, UnknownLanguage: what is asked for cannot be served.
+        StoreError, NoRoomForJobs: jobs cannot be kept, or not be worked on.
     """
-    settings = ServeSettings.model_validate(args)
+    settings = _with_jobs_folder(ServeSettings.model_validate(args))
     checkpoint, recipe, resources = planned(settings)
+    if settings.profiling:
+        open_lasting_book(SERVICE)
     media = _media(settings, recipe, resources)
     translator = _translator(settings, checkpoint, recipe, resources)
     return _ingress(settings, checkpoint, resources, media, translator)
@@ -86,6 +106,22 @@ def planned(settings: ServeSettings) -> tuple[Checkpoint, Recipe, ResourcePlan]:
     return checkpoint, recipe, _resources(settings, checkpoint, recipe)
 
 
+def _with_jobs_folder(settings: ServeSettings) -> ServeSettings:
+    """The folder of jobs, by a name that is the same in every process; a new one is for its owner alone.
+
+    Raises StoreError where it cannot be written.
+    """
+    if settings.jobs.folder is None:
+        return settings
+    store = Store(settings.jobs.folder)
+    if store.local:
+        with contextlib.suppress(OSError):  # the next line says why not
+            Path(store.url).mkdir(mode=0o700, parents=True, exist_ok=True)
+    store.write_bytes("writable", b"")
+    store.delete("writable")
+    return settings.model_copy(update={"jobs": settings.jobs.model_copy(update={"folder": store.url})})
+
+
 def _accelerator(settings: ServeSettings) -> Accelerator:
     """What the translators will run on: this machine's, unless Ray has others."""
     machine = this_machine()
@@ -99,6 +135,8 @@ def _resources(settings: ServeSettings, checkpoint: Checkpoint, recipe: Recipe) 
     share = cluster_share(settings.nodes)
     if share.cpus <= 0:
         raise ConnectionError(f"no node of the cluster has the labels {settings.nodes}")
+    if settings.jobs.folder and share_nodes(settings.jobs.nodes, settings.nodes):
+        share = _beside_jobs(share, settings.jobs.share)
     return plan_resources(
         cpus=share.cpus,
         gpus=share.gpus,
@@ -111,6 +149,22 @@ def _resources(settings: ServeSettings, checkpoint: Checkpoint, recipe: Recipe) 
     )
 
 
+class NoRoomForJobs(ValueError):
+    """The service's nodes have nothing that could be left to jobs."""
+
+
+def _beside_jobs(share: Share, of_jobs: float) -> Share:
+    """What the service may use of nodes where jobs work too."""
+    left = share.part(1 - of_jobs)
+    gpus = share.gpus - share.part(of_jobs).gpus
+    if share.gpus and not gpus:
+        raise NoRoomForJobs(
+            "jobs and the service cannot share one GPU: give `jobs: {nodes: ...}` nodes of their own, or leave out "
+            "`jobs: {folder: ...}`"
+        )
+    return replace(left, gpus=gpus)
+
+
 def _media(settings: ServeSettings, recipe: Recipe, resources: ResourcePlan) -> serve.Application:
     return serve.deployment(
         name=MEDIA,
@@ -118,7 +172,11 @@ def _media(settings: ServeSettings, recipe: Recipe, resources: ResourcePlan) -> 
         autoscaling_config=AutoscalingConfig(min_replicas=1, max_replicas=resources.listen_tasks),
         graceful_shutdown_timeout_s=settings.media.wall_s,
         ray_actor_options={"num_cpus": resources.listen_cpus, **_placed(settings)},
-    )(MediaPreparation).bind(settings.vad, settings.windows, recipe.window_s)
+    )(MediaPreparation).bind(settings.vad, settings.windows, recipe.window_s, _profile(settings))
+
+
+def _profile(settings: ServeSettings) -> str | None:
+    return SERVICE if settings.profiling else None
 
 
 def _translator(
@@ -129,6 +187,17 @@ def _translator(
         policy_kwargs={"waiting_audio_s": settings.waiting_audio_s, "window_s": recipe.window_s},
     )
     in_flight = _in_flight(resources)
+    actor = TranslatorSettings(
+        model=checkpoint.name,
+        gate=settings.gate,
+        engine=recipe.engine,
+        dtype=recipe.dtype,
+        kv_cache=recipe.kv_cache,
+        deterministic=recipe.deterministic,
+        threads=resources.torch_threads,
+        fingerprint=recipe.fingerprint,
+        profile=_profile(settings),
+    )
     actor = translator_settings(settings, checkpoint, recipe, resources)
     return serve.deployment(
         name=TRANSLATOR,
@@ -185,7 +254,7 @@ def _ingress(
         backpressure_config=BackpressureConfig(status_code=503, retry_after_s=door.retry_after_s),
         graceful_shutdown_timeout_s=door.deadline_s,
         ray_actor_options={"num_cpus": resources.light_cpus, **_placed(settings)},
-    )(serve.ingress()(Ingress)).bind(settings, served, media, translator)
+    )(serve.ingress()(Ingress)).bind(settings, served, checkpoint.name, media, translator)
 
 
 def _in_flight(resources: ResourcePlan) -> int:

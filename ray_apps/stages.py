@@ -16,6 +16,7 @@ from pipelines.records import Failure
 from pipelines.settings import MediaLimits, VadSettings, WindowSettings
 from pipelines.speech.listen import listen
 from pipelines.speech.vad import SpeechDetector
+from ray_apps import metered, profiled
 from ray_apps.rows import ShardRow, error_row
 
 
@@ -51,11 +52,16 @@ class Listen:
     vad: VadSettings
     windows: WindowSettings
     window_s: float
+    profile: str | None = None
+    """The book of the run's profile, if there is one."""
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
         shard = ShardRow.decode(row).shard
         try:
-            heard = listen(shard, self.limits, self.vad, self.windows, self.window_s, _detector())
+            detector = _detector()  # loading it is no shard's cost
+            with profiled.stage(self.profile, "listen", shard.name) as costs:
+                heard = listen(shard, self.limits, self.vad, self.windows, self.window_s, detector)
+                costs.seconds, costs.audio_s = heard.seconds, shard.end_s - shard.start_s
         except MediaError as error:
             return self._failed(ShardRow(shard), error.failure).encode()
         except OSError as error:
@@ -64,6 +70,7 @@ class Listen:
             # No medium should get this far, and if one does, the others go on.
             failure = Failure(kind="refused", detail=f"it could not be listened to: {error}", permanent=True)
             return self._failed(ShardRow(shard), failure).encode()
+        metered.stages(heard.seconds)
         return ShardRow(shard, heard.windows, dict(heard.seconds)).encode()
 
     def _failed(self, row: ShardRow, failure: Failure) -> ShardRow:
@@ -78,12 +85,14 @@ class Record:
     """Write the part, if there is one; what goes on to the driver is small."""
 
     ledger: Ledger
+    profile: str | None = None
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
         done = ShardRow.decode(row)
         if done.part is not None:
             try:
-                self.ledger.parts().write(done.part)
+                with metered.stage("record"), profiled.timed_stage(self.profile, "record", done.shard.name):
+                    self.ledger.parts().write(done.part)
             except OSError as error:
                 # A full disk or a store that is away must not end the job: the shard stays open.
                 failure = Failure(kind="store", detail=str(error), permanent=False)

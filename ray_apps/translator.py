@@ -29,7 +29,9 @@ from quality.glossary import Term
 from quality.language_id import identify
 from quality.settings import GateSettings
 from quality.similarity import require
+from ray_apps import profiled
 from ray_apps.company import Company
+from ray_apps.metered import TranslatorMeter
 from ray_apps.rows import ShardRow, error_row
 from ray_apps.window_texts import WindowTexts
 
@@ -64,6 +66,8 @@ class TranslatorSettings(BaseModel):
     """Names the run among all that work on the ledger."""
     ledger_url: str | None = None
     fingerprint: str = ""
+    profile: str | None = None
+    """The book of the run's profile, if there is one."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,19 @@ class Translation:
 
     source: str
     windows: tuple[PartWindow, ...]
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What one request wants beside the settings: above ``temperature`` 0 first answers are sampled; ``terms`` are
+    added to the glossary.
+    """
+
+    temperature: float = 0.0
+    terms: tuple[Term, ...] = ()
+
+
+NO_WISHES = Wishes()
 
 
 class VoxtralTranslator:
@@ -97,21 +114,33 @@ class VoxtralTranslator:
                 deterministic=settings.deterministic,
             )
         self.engine = engine
+        self._told = 0
+        self._meter = TranslatorMeter(engine)
 
-    async def translate(self, windows: Sequence[Window], source: str, targets: Sequence[str], name: str) -> Translation:
+    async def translate(
+        self,
+        windows: Sequence[Window],
+        source: str,
+        targets: Sequence[str],
+        name: str,
+        wishes: Wishes = NO_WISHES,
+    ) -> Translation:
         """Texts of the windows in every target language, in the windows' order.
 
-        ``source`` is an ISO 639-1 code or ``auto``; ``name`` seeds sampled retries, so that the same window asked
+        ``source`` is an ISO 639-1 code or ``auto``; ``name`` seeds whatever is sampled, so that the same window asked
         again gives the same text.
         """
         spoken = await self._identify(windows) if source == "auto" else source
         used = self.settings.fallback_source if spoken == UNIDENTIFIED else spoken
-        gate, glossary = self.settings.gate, self.settings.glossary
+        gate, glossary = self.settings.gate, (*self.settings.glossary, *wishes.terms)
         asked = (
-            WindowTexts(self.engine, gate, glossary, window, used, f"{name}/{i}").texts(targets)
+            WindowTexts(self.engine, gate, glossary, window, used, f"{name}/{i}", wishes.temperature).texts(targets)
             for i, window in enumerate(windows)
         )
-        return Translation(spoken, tuple(await asyncio.gather(*asked)))
+        with self._meter.translating(windows) as told:
+            texts = tuple(await asyncio.gather(*asked))
+            told(texts)
+        return Translation(spoken, texts)
 
     async def _identify(self, windows: Sequence[Window]) -> str:
         """The language of the first transcripts, judged together."""
@@ -144,7 +173,11 @@ class VoxtralTranslator:
                 failure = Failure(kind="worker_died", detail=detail, permanent=True)
                 done = error_row(row, failure, self.settings.fingerprint)
             else:
-                done = await self._tried(row)
+                with profiled.stage(self.settings.profile, "translate", row.shard.name) as costs:
+                    done = await self._tried(row)
+                    if done.part is not None and "engine" in done.seconds:
+                        shard_s = row.shard.end_s - row.shard.start_s
+                        self.tell(costs, row.windows, done.seconds["engine"], shard_s)
             self._end(attempt)
             return done
 
@@ -183,8 +216,18 @@ class VoxtralTranslator:
             demo_model=self.engine.capabilities.demo_model,
             windows=translation.windows,
             seconds=seconds,
+            done_at=time.time(),
         )
         return ShardRow(shard, seconds=seconds, part=part)
+
+    def tell(self, costs: profiled.Costs, windows: Sequence[Window], seconds: float, audio_s: float) -> None:
+        """What some windows' texts cost the engine, for the profile. Tokens are all since this was last told."""
+        told, self._told = self._told, self.engine.stats().tokens
+        costs.seconds, costs.audio_s = {"engine": seconds}, audio_s
+        costs.items, costs.tokens = max(1, len(windows)), self._told - told
+        if windows:
+            heard_s = sum(window.end_s - window.start_s for window in windows)
+            costs.fill = heard_s / (len(windows) * self.engine.capabilities.chunk_s)
 
     def _begin(self, shard_name: str) -> ShardAttempt | Failure | None:
         """Note that this shard is tried; the note outlives every process. A Failure where the store takes no note."""

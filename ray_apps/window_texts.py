@@ -61,19 +61,36 @@ Retry = Callable[[Step], Awaitable[list[TaskResult]]]
 
 
 class WindowTexts:
-    """A window that is being asked about. ``name`` seeds sampled retries: the same window gives the same texts."""
+    """A window that is being asked about. ``name`` seeds whatever is sampled: the same window gives the same texts.
+
+    Above ``temperature`` 0 its first answers are; what the gate rejects is asked again as always.
+    """
 
     def __init__(
-        self, engine: SpeechEngine, gate: GateSettings, glossary: Sequence[Term], window: Window, source: str, name: str
+        self,
+        engine: SpeechEngine,
+        gate: GateSettings,
+        glossary: Sequence[Term],
+        window: Window,
+        source: str,
+        name: str,
+        temperature: float = 0.0,
     ) -> None:
         self.engine, self.gate, self.glossary = engine, gate, glossary
         self.window, self.source, self.name = window, source, name
+        self.temperature = temperature
 
     async def texts(self, targets: Sequence[str]) -> PartWindow:
         """The transcript and the text in every target language; all first answers share one listening."""
         foreign = [target for target in targets if target != self.source]
         tasks: tuple[Task, ...] = (Transcribe(self.source), *(Translate(self.source, target) for target in foreign))
-        request = SpeechRequest(self.window.samples, tasks, self.window.speech_s)
+        request = SpeechRequest(
+            self.window.samples,
+            tasks,
+            self.window.speech_s,
+            temperature=self.temperature,
+            seed=_seed(f"{self.name}/{FIRST}", 0) if self.temperature else 0,
+        )
         first = (await self.engine.generate(request)).results
         transcript = await self._transcript(first[0])
         pairs = zip(foreign, first[1:], strict=True)

@@ -23,9 +23,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from pipelines.archive.filesystems import filesystem, is_local, store_errors
+from pipelines.archive.filesystems import filesystem, is_local, refusals, store_errors
 from pipelines.archive.input_lists import suffix_of
-from pipelines.records import NOT_OPENED, Failure
+from pipelines.archive.patience import patiently
+from pipelines.archive.url_rules import UrlRefused, UrlRules
+from pipelines.records import NOT_ALLOWED, NOT_OPENED, Failure
 
 COMPANIONS = frozenset({
     ".srt", ".vtt", ".ass", ".ssa", ".sub", ".idx", ".ttml", ".lrc", ".json", ".jsonl", ".csv",
@@ -104,17 +106,18 @@ def describe(info: Mapping[str, Any]) -> tuple[int | None, str]:
     return size, str(tag.timestamp() if isinstance(tag, datetime) else tag).strip('"')
 
 
-def locate(url: str) -> tuple[int, str]:
+def locate(url: str, rules: UrlRules | None = None) -> tuple[int, str]:
     """Size (0 if the store cannot tell) and version tag of one file.
 
     Raises:
-        OSError: if it is not there or the store is away; IsADirectoryError if it is a folder.
+        OSError: if it is not there or the store is away; IsADirectoryError if it is a folder; UrlRefused if the rules
+        do not allow it.
     """
-    if is_local(url):
+    if is_local(url) and rules is None:
         return describe_local(url)
-    fs, path = filesystem(url)
-    with store_errors(url, "look for"):
-        info = fs.info(path)
+    fs, path = filesystem(url, rules)
+    with store_errors(url, "look for"), refusals(fs):
+        info = patiently(fs.info, path)
     if info.get("type") == "directory":
         raise IsADirectoryError(f"{url} is a folder, not a file.")
     size, version = describe(info)
@@ -133,6 +136,10 @@ def describe_local(path: str) -> tuple[int, str]:
 
 
 def unreadable(error: OSError) -> Failure:
-    """The failure of a file that a store does not give: it may come back, so it is never permanent."""
+    """The failure of a file that a store does not give: it may come back, so it is not permanent, unless it is one
+    that may not be fetched.
+    """
+    if isinstance(error, UrlRefused):
+        return Failure(kind=NOT_ALLOWED, detail=str(error), permanent=True)
     kind = "vanished" if isinstance(error, FileNotFoundError) else "unreadable"
     return Failure(kind=kind, detail=error.strerror or str(error) or type(error).__name__, permanent=False)

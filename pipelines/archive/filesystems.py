@@ -13,6 +13,9 @@ from typing import Any
 import fsspec
 from fsspec.core import split_protocol
 
+from pipelines.archive.patience import patiently
+from pipelines.archive.url_rules import WEB, UrlRules
+
 
 class StoreError(OSError):
     """A store cannot be used as asked; the message says which one and what to do. ``errno`` is the cause's,
@@ -42,14 +45,22 @@ def local_path(url: str) -> str:
     return os.path.abspath(path if protocol else os.path.expanduser(path))  # noqa: PTH100, PTH111
 
 
-def filesystem(url: str) -> tuple[Any, str]:
+def filesystem(url: str, rules: UrlRules | None = None) -> tuple[Any, str]:
     """The fsspec file system of a URL, without any cache of listings, and the URL's path within it.
 
-    Unlike ``fsspec.core.url_to_fs`` it takes ``::`` in a name for what it is: part of the name.
+    Unlike ``fsspec.core.url_to_fs`` it takes ``::`` in a name for what it is: part of the name. With ``rules``, nothing
+    but what they allow can be opened.
 
     Raises:
         StoreError: if no file system of this kind is installed.
+        UrlRefused: if the rules do not allow it.
     """
+    if rules is not None:
+        rules.check(url)
+        if split_protocol(url)[0] in WEB:
+            from pipelines.archive.guarded_http import GuardedHttp  # aiohttp takes a moment to load
+
+            return GuardedHttp(rules), url
     if is_local(url):
         return fsspec.filesystem("file"), local_path(url)
     protocol = split_protocol(url)[0]
@@ -59,15 +70,26 @@ def filesystem(url: str) -> tuple[Any, str]:
         return fs, kind._strip_protocol(url)
 
 
-def open_for_reading(url: str) -> Any:
+def open_for_reading(url: str, rules: UrlRules | None = None) -> Any:
     """The file behind a URL, opened for reading bytes with seek.
 
     Raises:
-        OSError: if it is not there or cannot be read.
+        OSError: if it is not there or cannot be read; UrlRefused if the rules do not allow it.
     """
-    fs, path = filesystem(url)
-    with store_errors(url, "read"):
-        return fs.open(path, "rb")
+    fs, path = filesystem(url, rules)
+    with store_errors(url, "read"), refusals(fs):
+        return patiently(fs.open, path, "rb")
+
+
+@contextlib.contextmanager
+def refusals(fs: Any) -> Iterator[None]:
+    """Whatever a guarded file system's refusal has become on its way comes out as the refusal."""
+    try:
+        yield
+    except Exception as error:
+        if refused := getattr(fs, "refused", None):
+            raise refused from error
+        raise
 
 
 @contextlib.contextmanager

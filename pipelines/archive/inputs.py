@@ -28,6 +28,7 @@ from pipelines.archive.candidates import (
 )
 from pipelines.archive.filesystems import filesystem, is_local, local_path, store_errors
 from pipelines.archive.input_lists import LIST_SUFFIXES, ListedMedium, read_list, suffix_of
+from pipelines.archive.patience import patiently
 from pipelines.records import Failure
 
 _Info = Mapping[str, Any]
@@ -177,7 +178,7 @@ def _listing(url: str, kind: str) -> dict[str, _Info]:
     """What a store has below a folder or for a glob, by its own paths."""
     fs, path = filesystem(url)
     with store_errors(url, "list"):
-        found = fs.find(path, detail=True) if kind == "directory" else fs.glob(path, detail=True)
+        found = patiently(fs.find if kind == "directory" else fs.glob, path, detail=True)
     return dict(found)
 
 
@@ -201,7 +202,7 @@ def _kind(url: str) -> str:
     fs, path = filesystem(url)
     try:
         with store_errors(url, "look for"):
-            return str(fs.info(path)["type"])
+            return str(patiently(fs.info, path)["type"])
     except FileNotFoundError:
         if glob.has_magic(path) and not _is_web(url):
             return "glob"

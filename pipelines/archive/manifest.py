@@ -84,7 +84,7 @@ def probe_candidate(
     if candidate.failure is not None:
         return failed(candidate.size or 0, candidate.version or "", candidate.failure)
     try:
-        size, version = _size_and_version(candidate)
+        size, version = _size_and_version(candidate, limits)
     except IsADirectoryError as error:
         return failed(0, "", Failure(kind="not_media", detail=str(error), permanent=True))
     except OSError as error:
@@ -165,9 +165,9 @@ def _merged(first: Candidate, second: Candidate, feedback: Feedback) -> Candidat
     )
 
 
-def _size_and_version(candidate: Candidate) -> tuple[int, str]:
+def _size_and_version(candidate: Candidate, limits: MediaLimits) -> tuple[int, str]:
     if candidate.size is None or candidate.version is None:
-        return locate(candidate.url)
+        return locate(candidate.url, limits.urls)
     return candidate.size, candidate.version
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.archive.filesystems import StoreError, filesystem, is_local, local_path, store_errors
+from pipelines.archive.patience import is_passing, patiently
 
 __all__ = ["Store", "StoreError"]
 
@@ -86,7 +87,7 @@ class Store:
             return Path(url).stat().st_size
         fs, key = filesystem(url)
         with store_errors(url, "look for"):
-            return int(fs.info(key)["size"])
+            return int(patiently(fs.info, key)["size"])
 
     def read_bytes(self, path: str) -> bytes:
         """A whole file. Raises FileNotFoundError if it is not there."""
@@ -95,7 +96,7 @@ class Store:
             return Path(url).read_bytes()
         fs, key = filesystem(url)
         with store_errors(url, "read"):
-            return bytes(fs.cat_file(key))
+            return bytes(patiently(fs.cat_file, key))
 
     def write_bytes(self, path: str, data: bytes) -> None:
         """Write or replace a file: a reader sees all of it or what was there before, and so does a crash.
@@ -111,7 +112,7 @@ class Store:
             else:
                 fs, key = filesystem(url)
                 with store_errors(url, "write"):
-                    fs.pipe_file(key, data)
+                    patiently(fs.pipe_file, key, data)
 
     @contextlib.contextmanager
     def new_folder(self, path: str) -> Iterator[Path]:
@@ -140,7 +141,7 @@ class Store:
             else:
                 fs, key = filesystem(url)
                 with store_errors(url, "write"):
-                    fs.put_file(str(file), key)
+                    patiently(fs.put_file, str(file), key)
 
     def create(self, path: str, data: bytes) -> bool:
         """Write a file only if there is none of this name; of several callers at once, exactly one is told
@@ -172,7 +173,7 @@ class Store:
         start = key.rstrip("/") + "/"
         with store_errors(root, "list"):
             try:
-                found = fs.find(key)
+                found = patiently(fs.find, key)
             except FileNotFoundError:
                 return []
         return sorted(within + name[len(start) :] for name in found if name.startswith(start))
@@ -186,7 +187,7 @@ class Store:
                 return
             fs, key = filesystem(url)
             with store_errors(url, "delete"):
-                fs.rm_file(key)
+                patiently(fs.rm_file, key)
 
 
 def _checked(path: str) -> str:
@@ -262,28 +263,43 @@ def _create_remote(url: str, data: bytes) -> bool:
     fs, key = filesystem(url)
     lock = _MEMORY_LOCK if url.startswith("memory:") else contextlib.nullcontext()
     with store_errors(url, "write"), lock:
-        if _is_file(fs, key):
-            return False
-        if not _has_conditional_put(fs):
-            fs.pipe_file(key, data)
+        return patiently(_Creation(fs, key, data).attempt)
+
+
+class _Creation:
+    """A file made only if there is none. A put that failed may have been done: then it is known by its bytes."""
+
+    def __init__(self, fs: Any, key: str, data: bytes) -> None:
+        self._fs, self._key, self._data = fs, key, data
+        self._put_before = False
+
+    def attempt(self) -> bool:
+        """Whether the file is ours."""
+        if _is_file(self._fs, self._key):
+            return self._put_before and patiently(self._fs.cat_file, self._key) == self._data
+        self._put_before = True
+        if not _has_conditional_put(self._fs):
+            self._fs.pipe_file(self._key, self._data)
             return True
         try:
-            fs.pipe_file(key, data, mode="create")
+            self._fs.pipe_file(self._key, self._data, mode="create")
         except FileExistsError:
             return False
         except OSError as error:
-            if _is_file(fs, key):  # S3 look-alikes word the refusal in other ways
+            if is_passing(error):
+                raise
+            if _is_file(self._fs, self._key):  # S3 look-alikes word the refusal in other ways
                 return False
             if error.errno != errno.ENOSYS:
                 raise
-            fs.pipe_file(key, data)
-    return True
+            self._fs.pipe_file(self._key, self._data)
+        return True
 
 
 def _is_file(fs: Any, key: str) -> bool:
     """Unlike fsspec's ``isfile`` this does not take a store that is away for a file that is not there."""
     try:
-        return bool(fs.info(key)["type"] == "file")
+        return bool(patiently(fs.info, key)["type"] == "file")
     except FileNotFoundError:
         return False
 

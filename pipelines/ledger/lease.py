@@ -77,6 +77,11 @@ class Lease:
             if self._is_mine(self._read()):
                 self._store.delete(self._path)
 
+    def is_held(self) -> bool:
+        """Whether anybody who is not known to be dead holds it."""
+        there = self._read()
+        return there is not None and not self._is_dead(there)
+
     @property
     def token(self) -> str:
         """32 hexadecimal digits that name this holder, and nobody else."""
@@ -114,7 +119,7 @@ class Lease:
     def _is_dead(self, holder: Holder) -> bool:
         if self._clock() - holder.heartbeat >= STALE_S:
             return True
-        return (holder.host, holder.pids) == (self._me.host, self._me.pids) and not _lives(holder.pid)
+        return (holder.host, holder.pids) == _machine() and not _lives(holder.pid)
 
     def _is_mine(self, holder: Holder | None) -> bool:
         return holder is not None and holder.token == self._me.token

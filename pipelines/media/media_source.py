@@ -11,7 +11,7 @@ import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import IO, NoReturn
+from typing import IO, Any, NoReturn
 
 import av
 from av.audio.stream import AudioStream
@@ -19,6 +19,7 @@ from av.container import InputContainer
 from av.stream import Disposition
 
 from pipelines.archive.filesystems import open_for_reading
+from pipelines.archive.url_rules import UrlRefused, UrlRules
 
 DEMUXERS = (
     "mov",
@@ -80,6 +81,11 @@ class Limits:
     memory_bytes: int
     cpu_s: float
     wall_s: float
+    urls: dict[str, Any] | None = None
+
+    @property
+    def rules(self) -> UrlRules | None:
+        return UrlRules(**self.urls) if self.urls is not None else None
 
 
 class Reader:
@@ -118,6 +124,8 @@ class Reader:
 
 def _store_failed(error: Exception) -> NoReturn:
     detail = f"{type(error).__name__}: {error}"
+    if isinstance(error, UrlRefused):
+        raise Refusal("not_allowed", str(error)) from error
     if isinstance(error, FileNotFoundError):
         raise Refusal("vanished", f"the file is not there: {detail}", permanent=False) from error
     if isinstance(error, IsADirectoryError):
@@ -142,7 +150,7 @@ class Source:
 def open_source(url: str, limits: Limits) -> Iterator[Source]:
     """Open ``url`` and read its headers. Raises :class:`Refusal`."""
     try:
-        file = open_for_reading(url)
+        file = open_for_reading(url, limits.rules)
     except Exception as error:  # noqa: BLE001  any store has exceptions of its own
         _store_failed(error)
     with file:

@@ -18,6 +18,7 @@ from pipelines.languages import english_name
 from pipelines.records import UNIDENTIFIED, Cue, PartWindow, Text
 from pipelines.subtitles.cue_text import shown_lines
 from pipelines.subtitles.subtitle_files import DEMO_NOTICE, render
+from quality.ladder import FIRST
 from quality.subtitle_rules import reading_speed
 from ray_apps.serving.forms import TranscriptionForm
 from ray_apps.serving.work import Done, Progress
@@ -67,21 +68,23 @@ def verbose(done: Done, form: TranscriptionForm, task: str, demo_model: bool) ->
     if task == "translate":
         document["to_language"] = _named(done.language)
     if "segment" in form.timestamp_granularities:
-        document["segments"] = _segments(done)
+        document["segments"] = _segments(done, form.temperature)
     if "word" in form.timestamp_granularities:
         document["words"] = _words(done)
     return document | _usage(done) | _demo(demo_model)
 
 
-def _segments(done: Done) -> list[dict[str, Any]]:
+def _segments(done: Done, temperature: float) -> list[dict[str, Any]]:
     starts = [window.start_s for window in done.windows]
     return [
-        _segment(cue, done.windows[max(0, bisect_right(starts, cue.start_s) - 1)], done.language) for cue in done.cues
+        _segment(cue, done.windows[max(0, bisect_right(starts, cue.start_s) - 1)], done.language, temperature)
+        for cue in done.cues
     ]
 
 
-def _segment(cue: Cue, window: PartWindow, language: str) -> dict[str, Any]:
+def _segment(cue: Cue, window: PartWindow, language: str, temperature: float) -> dict[str, Any]:
     text = one_line(cue)
+    given = _text_in(window, language)
     packed = text.encode()
     heard = [s.confidence for s in window.segments if s.end > cue.start_s and s.start < cue.end_s]
     return {
@@ -91,8 +94,8 @@ def _segment(cue: Cue, window: PartWindow, language: str) -> dict[str, Any]:
         "end": cue.end_s,
         "text": text,
         "tokens": [],
-        "temperature": 0.0,
-        "avg_logprob": _text_in(window, language).logprob,
+        "temperature": temperature if given.step == FIRST else 0.0,
+        "avg_logprob": given.logprob,
         # Whisper's: bytes of the text to those of its zlib form.
         "compression_ratio": round(len(packed) / len(zlib.compress(packed)), 4),
         "no_speech_prob": round(1 - (sum(heard) / len(heard) if heard else 0.0), 4),

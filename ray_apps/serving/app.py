@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -28,15 +29,19 @@ from b200_kernels.checkpoints import UnsupportedPair
 from b200_kernels.engine import EngineCapabilities
 from pipelines.media.media_error import MediaError
 from pipelines.records import Cue
+from ray_apps import metered
 from ray_apps.serving import answers, page
 from ray_apps.serving.admission import Admission
-from ray_apps.serving.errors import ApiError, invalid, of_medium, unavailable
+from ray_apps.serving.errors import ApiError, invalid, of_medium, too_late, unavailable
 from ray_apps.serving.forms import TranscriptionForm, TranslationForm, body_schema, parsed
+from ray_apps.serving.jobs.routes import OWNER, JobRoutes, add_job_routes
 from ray_apps.serving.keys import Keys, KeysError
+from ray_apps.serving.prompt_terms import prompt_header, wanted_terms
 from ray_apps.serving.settings import ServeSettings
 from ray_apps.serving.uploads import FILE, Upload, receive, spooled
 from ray_apps.serving.work import Asked, Done, Progress, Tell, Work
 from ray_apps.serving.workers import Unavailable, Workers
+from ray_apps.translator import Wishes
 
 log = logging.getLogger("ray.serve")
 
@@ -45,7 +50,7 @@ OPEN_FOLDER = "/page/"
 """What asks for no key; everything else does, so that a path which nobody thought of is closed."""
 _READY_S = 5.0
 _KEEP_ALIVE_S = 15.0
-_ERRORS = {400, 401, 404, 413, 415, 422, 429, 500, 503, 504}
+_ERRORS = {400, 401, 404, 413, 415, 422, 429, 500, 501, 503, 504}
 
 
 @dataclass(frozen=True)
@@ -120,6 +125,8 @@ def _add_routes(app: FastAPI, service: _Service) -> None:
         """What is said, in another language."""
         return await service.texts(request, TranslationForm, "translate")
 
+    add_job_routes(app, service.jobs, {status: responses[status] for status in (401, 501, 503)})
+
 
 class _Service:
     """What the routes share."""
@@ -136,6 +143,7 @@ class _Service:
             shard_s=settings.windows.shard_s,
             windows_in_flight=served.windows_in_flight,
         )
+        self.jobs = JobRoutes(settings, served.capabilities, self.check_model, self.admission, spool)
 
     @property
     def demo_model(self) -> bool:
@@ -179,13 +187,14 @@ class _Service:
             path = stack.enter_context(spooled(self.spool))
             upload, form = await self._arrived(request, kind, path, until)
             asked = await self._asked(upload, form)
+            headers = self.headers | prompt_header(form.prompt, asked.target)
             if form.stream:
-                headers = {**self.headers, "Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+                headers |= {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
                 return _Stream(self._events(asked, until), stack.pop_all(), headers)
             working = asyncio.create_task(self._worked(asked, until))
             done = await _unless_gone(request, working)
             content = await asyncio.to_thread(answers.answer, done, form, task, self.demo_model)
-            content.headers.update(self.headers)
+            content.headers.update(headers)
             return content
         raise AssertionError("not reached")
 
@@ -196,7 +205,7 @@ class _Service:
             async with asyncio.timeout(until - time.monotonic()):
                 upload = await receive(request.stream(), dict(request.headers), path, self.settings.door)
         except TimeoutError as error:
-            raise _too_late() from error
+            raise too_late() from error
         form = parsed(kind, upload.fields)
         self.check_model(form.model)
         return upload, form
@@ -208,14 +217,17 @@ class _Service:
         source = form.language or self.settings.source_code
         if "word" in form.timestamp_granularities and (target or not (await self.ready()).token_timings):
             raise invalid("word times are not to be had of this model and task", "timestamp_granularities[]")
-        return Asked(str(upload.path), upload.size, upload.sha256, source, target)
+        wishes = Wishes(form.temperature, wanted_terms(form.prompt, target).terms)
+        return Asked(str(upload.path), upload.size, upload.sha256, source, target, wishes)
 
     async def _worked(self, asked: Asked, until: float, tell: Tell | None = None) -> Done:
         """The work, within its time, its errors told as the API tells them."""
         retry = self.settings.door.retry_after_s
         try:
             async with asyncio.timeout(until - time.monotonic()), self.admission.working():
-                return await self.work.run(asked, until - time.monotonic(), tell)
+                done = await self.work.run(asked, until - time.monotonic(), tell)
+                metered.translated(done.medium)
+                return done
         except MediaError as error:
             raise of_medium(error.failure, retry) from error
         except UnsupportedPair as error:
@@ -223,7 +235,7 @@ class _Service:
         except Unavailable as error:
             raise unavailable("no worker could do it just now", retry) from error
         except TimeoutError as error:
-            raise _too_late() from error
+            raise too_late() from error
         except OSError as error:
             log.exception("a request could not be worked on")
             raise unavailable("the upload cannot be read just now", retry) from error
@@ -244,8 +256,10 @@ class _Service:
                 done = await self._worked(asked, until, tell)
                 events.put_nowait(answers.event(answers.done_event(done, self.demo_model)))
             except ApiError as error:
+                metered.failed(error.code)
                 events.put_nowait(answers.event({"type": "error", **error.body}))
             except Exception:
+                metered.failed(_own_fault().code)
                 log.exception("a streamed request failed")
                 events.put_nowait(answers.event({"type": "error", **_own_fault().body}))
             finally:
@@ -306,10 +320,6 @@ async def _ended(task: asyncio.Task[Any]) -> None:
         await task
 
 
-def _too_late() -> ApiError:
-    return ApiError(504, "deadline", "it took longer than a request may take here")
-
-
 def _own_fault() -> ApiError:
     return ApiError(500, "internal", "something went wrong here; it has been noted")
 
@@ -320,6 +330,12 @@ def _tell_errors(app: FastAPI) -> None:
     @app.exception_handler(ApiError)
     async def of_ours(_request: Request, error: ApiError) -> Response:
         return _response(error)
+
+    @app.exception_handler(RequestValidationError)
+    async def of_parameters(_request: Request, error: RequestValidationError) -> Response:
+        problem = error.errors()[0]
+        name = str(problem["loc"][-1])
+        return _response(invalid(f"{name}: {problem['msg']}", name))
 
     @app.exception_handler(HTTPException)
     async def of_routing(_request: Request, error: HTTPException) -> Response:
@@ -350,32 +366,37 @@ class _Door:
         self.app, self.keys, self.settings = app, keys, settings
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and (refusal := self._refusal(scope)) is not None:
-            await _response(refusal)(scope, receive, send)
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
             return
-        await self.app(scope, receive, _with_headers(send))
+        with _Counted(scope, send) as counted:
+            try:
+                scope.setdefault("state", {})[OWNER] = self._admitted(scope)
+            except ApiError as refusal:
+                await _response(refusal)(scope, receive, counted.send)
+                return
+            await self.app(scope, receive, _with_headers(counted.send))
 
-    def _refusal(self, scope: Scope) -> ApiError | None:
+    def _admitted(self, scope: Scope) -> str:
+        """Name of the key that asks, empty where none is asked for. Raises ApiError."""
         headers = {name.lower(): value.decode("latin-1") for name, value in scope["headers"]}
         path = str(scope["path"]).removeprefix(scope.get("root_path", ""))
         if path in OPEN_ROUTES or path.startswith(OPEN_FOLDER):
-            return None
+            return ""
         if headers.get(b"sec-fetch-site") == "cross-site":
-            return ApiError(403, "cross_site", "pages of other sites may not ask this service")
+            raise ApiError(403, "cross_site", "pages of other sites may not ask this service")
         if self.keys is None:
             if _is_known(headers.get(b"host", ""), self.settings.hosts):
-                return None
-            return ApiError(
-                403, "unknown_host", "this service is not reached by that name; its setting `hosts` adds it"
-            )
+                return ""
+            raise ApiError(403, "unknown_host", "this service is not reached by that name; its setting `hosts` adds it")
         try:
-            admitted = self.keys.admit(headers.get(b"authorization"))
-        except KeysError:
+            owner = self.keys.owner(headers.get(b"authorization"))
+        except KeysError as error:
             log.exception("nobody is let in")
-            return unavailable("keys cannot be checked just now", self.settings.door.retry_after_s)
-        if admitted:
-            return None
-        return ApiError(401, "invalid_api_key", "send a key that is known here: Authorization: Bearer KEY")
+            raise unavailable("keys cannot be checked just now", self.settings.door.retry_after_s) from error
+        if owner is None:
+            raise ApiError(401, "invalid_api_key", "send a key that is known here: Authorization: Bearer KEY")
+        return owner
 
 
 def _is_known(host: str, names: tuple[str, ...]) -> bool:
@@ -388,6 +409,28 @@ def _is_known(host: str, names: tuple[str, ...]) -> bool:
         ipaddress.ip_address(name)
         return True
     return name == "localhost" or name in {known.lower() for known in names}
+
+
+class _Counted:
+    """A request on its way, told to the metrics when it ends. Who goes away before an answer counts as 499."""
+
+    def __init__(self, scope: Scope, send: Send) -> None:
+        self._scope, self._send = scope, send
+
+    def __enter__(self) -> _Counted:
+        self._began, self._status = time.monotonic(), 499
+        return self
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self._status = message["status"]
+        await self._send(message)
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _trace: object) -> None:
+        # An error that nobody caught is answered outside of this, with a 500.
+        status = 500 if isinstance(error, Exception) else self._status
+        route = getattr(self._scope.get("route"), "path", "none")
+        metered.request(route, status, time.monotonic() - self._began)
 
 
 def _with_headers(send: Send) -> Send:

@@ -42,6 +42,19 @@ _MEDIA: dict[str, tuple[int, str]] = {
 }
 
 
+_OF_JOBS = {
+    "not_allowed": "its address may not be fetched here: it leads to another one, or its host's address is not allowed",
+    "vanished": "it is not there",
+    "unreadable": "its store or host does not give it",
+    "language": "the model that is served does not translate from its language",
+}
+
+
+def media_message(kind: str) -> str:
+    """What is told of a medium without a result: the kind, not the decoder's or the store's words."""
+    return _MEDIA[kind][1] if kind in _MEDIA else _OF_JOBS.get(kind, "it could not be worked on")
+
+
 def invalid(message: str, param: str | None = None, code: str = "invalid_value") -> ApiError:
     return ApiError(400, code, message, param=param)
 
@@ -56,3 +69,7 @@ def of_medium(failure: Failure, retry_after_s: int) -> ApiError:
 
 def unavailable(message: str, retry_after_s: int) -> ApiError:
     return ApiError(503, "unavailable", message, retry_after_s=retry_after_s)
+
+
+def too_late() -> ApiError:
+    return ApiError(504, "deadline", "it took longer than a request may take here")

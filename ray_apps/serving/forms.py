@@ -23,8 +23,10 @@ class TranscriptionForm(BaseModel):
 
     model: str | None = Field(None, description="a name that GET /v1/models lists; may be left out")
     language: str | None = Field(None, max_length=_LONGEST_NAME, description="spoken language, a code or a name")
-    prompt: str | None = Field(None, description="taken for compatibility; Voxtral's transcription has no prompt")
-    temperature: float = Field(0.0, ge=0.0, le=1.0, description="taken for compatibility; see docs/serving.md")
+    prompt: str | None = Field(
+        None, description="of a translation: terms, `köprü = pont; Elif = Élif`; a header says if it was used"
+    )
+    temperature: float = Field(0.0, ge=0.0, le=1.0, description="of first answers; above 0 they are sampled")
     response_format: ResponseFormat = "json"
     timestamp_granularities: tuple[Granularity, ...] = Field(("segment",), description="with verbose_json")
     stream: bool = Field(False, description="server-sent events, a cue as soon as it is final")

@@ -28,16 +28,19 @@ class Keys:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._seen: tuple[int, int, int] | None = None
-        self._hashes: tuple[bytes, ...] = ()
+        self._hashes: tuple[tuple[str, bytes], ...] = ()
 
-    def admit(self, authorization: str | None) -> bool:
-        """Whether ``Authorization`` bears a key of the file. Raises KeysError."""
+    def owner(self, authorization: str | None) -> str | None:
+        """Name of the file's key that ``Authorization`` bears, or None. Raises KeysError.
+
+        Two keys of one name are one owner's, so that a key is exchanged and what was made with it stays hers.
+        """
         self._refresh()
         scheme, _, key = (authorization or "").partition(" ")
         offered = hashlib.sha256(key.strip().encode(errors="surrogateescape")).hexdigest().encode()
         # Every hash is looked at, whatever the ones before it said.
-        matches = [hmac.compare_digest(offered, known) for known in self._hashes]
-        return scheme.lower() == "bearer" and any(matches)
+        matches = [name for name, known in self._hashes if hmac.compare_digest(offered, known)]
+        return matches[0] if scheme.lower() == "bearer" and matches else None
 
     def _refresh(self) -> None:
         try:
@@ -51,12 +54,12 @@ class Keys:
             raise KeysError(f"the file of keys {self.path} cannot be used: {error}") from error
 
 
-def _hashes(text: str) -> tuple[bytes, ...]:
+def _hashes(text: str) -> tuple[tuple[str, bytes], ...]:
     lines = [line.split("#")[0].strip() for line in text.splitlines()]
     found = [_LINE.fullmatch(line) for line in lines if line]
     if None in found:
         raise ValueError("a line is not a name and a SHA-256")
-    return tuple(match["hash"].encode() for match in found if match)
+    return tuple((match["name"], match["hash"].encode()) for match in found if match)
 
 
 def add_key(path: Path, name: str) -> str:

@@ -14,7 +14,9 @@ from pydantic import ValidationError
 from ray import serve
 
 from cluster.feedback import Feedback
+from cluster.profile.ray_book import close_book
 from ray_apps.cli_settings import UsageError, readable
+from ray_apps.profiled import SERVICE
 from ray_apps.ray_session import ray_session, terminated_as_interrupted
 from ray_apps.serve_app import APP, build
 from ray_apps.serving.settings import ServeSettings
@@ -57,6 +59,7 @@ def serve_until_interrupted(
             feedback.info("ending, as soon as open requests are answered")
         finally:
             serve.shutdown()
+            close_book(SERVICE)
 
 
 def _from_file(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from b200_kernels.engine import CacheName, DtypeName, EngineName
+from pipelines.archive.url_rules import UrlRules
 from pipelines.languages import language_code
 from pipelines.settings import CueSettings, MediaLimits, VadSettings, WindowSettings
 from quality.settings import GateSettings
@@ -25,6 +26,37 @@ class DoorLimits(BaseModel):
     waiting: int = Field(16, ge=0, description="requests beyond these that may be open; the next is answered 429")
     deadline_s: float = Field(3600.0, gt=0, description="from a request's first byte to its answer's last; then 504")
     retry_after_s: int = Field(10, gt=0, description="what a 429 or 503 asks a client to wait")
+
+
+class JobSettings(BaseModel):
+    """Jobs for archives, which the batch job does."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    folder: str | None = Field(
+        None, min_length=1, description="remembers jobs and holds their results; every node reaches it; None: no jobs"
+    )
+    urls: tuple[str, ...] = Field((), description="beginnings of the addresses that a job may name")
+    networks: tuple[str, ...] = Field((), description="networks beyond the public ones that those may lead to, as CIDR")
+    running: int = Field(1, gt=0, description="jobs at work at a time")
+    open: int = Field(16, gt=0, description="jobs at work or waiting; the next is answered 429")
+    open_a_key: int = Field(8, gt=0, description="of these, of one key")
+    media: int = Field(10_000, gt=0, description="of one job")
+    keep_days: float = Field(30.0, gt=0, description="after which an ended job goes, with its files")
+    nodes: dict[str, str] = Field({}, description="labels of the nodes to work on, as Ray selects: `value` or `!value`")
+    share: float = Field(
+        0.5, gt=0, lt=1, description="of the nodes that the service uses too, what is kept free for the jobs"
+    )
+
+    @model_validator(mode="after")
+    def _check_rules(self) -> JobSettings:
+        UrlRules(self.urls, self.networks)
+        return self
+
+    @property
+    def rules(self) -> UrlRules:
+        """What the addresses of a job must keep to."""
+        return UrlRules(self.urls, self.networks)
 
 
 class ServeSettings(BaseModel):
@@ -52,7 +84,9 @@ class ServeSettings(BaseModel):
     hosts: tuple[str, ...] = Field(
         (), description="names under which the service is reached; without keys, only these, localhost and addresses"
     )
+    profiling: bool = Field(True, description="whether the replicas keep a profile, which `voxtral profile` shows")
     door: DoorLimits = DoorLimits()
+    jobs: JobSettings = JobSettings()
     media: MediaLimits = MediaLimits()
     vad: VadSettings = VadSettings()
     windows: WindowSettings = WindowSettings()

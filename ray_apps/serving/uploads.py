@@ -1,6 +1,6 @@
-"""A multipart body to a file on disk, counted as it arrives.
+"""A multipart body to files on disk, counted as it arrives.
 
-Nothing of the file is held in memory, and no more than a few kilobytes of anything else. A file's name, as the client
+Nothing of a file is held in memory, and no more than a few kilobytes of anything else. A file's name, as the client
 gives it, is never looked at: the file is called by a random name, and known by the hash of its content.
 """
 
@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import os
+import shutil
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -37,6 +39,14 @@ class Upload:
     fields: list[tuple[str, str]] = field(default_factory=list)
 
 
+@dataclass
+class Uploads:
+    """A form with several media, in the order of their coming, and its other fields."""
+
+    files: list[Path]
+    fields: list[tuple[str, str]]
+
+
 @contextlib.contextmanager
 def spooled(folder: Path) -> Iterator[Path]:
     """A new empty file that nobody else may read; it is gone at the end."""
@@ -48,12 +58,19 @@ def spooled(folder: Path) -> Iterator[Path]:
         Path(name).unlink(missing_ok=True)
 
 
+@contextlib.contextmanager
+def spooled_folder(folder: Path) -> Iterator[Path]:
+    """A new empty folder that nobody else may read; it is gone at the end."""
+    with tempfile.TemporaryDirectory(prefix=_PREFIX, dir=folder) as name:
+        yield Path(name)
+
+
 def sweep(folder: Path, older_than_s: float) -> None:
     """Delete what a service that was killed has left."""
     for path in folder.glob(f"{_PREFIX}*"):
         with contextlib.suppress(OSError):
             if path.stat().st_mtime < time.time() - older_than_s:
-                path.unlink()
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 async def receive(body: AsyncIterator[bytes], headers: dict[str, str], path: Path, limits: DoorLimits) -> Upload:
@@ -62,13 +79,27 @@ async def receive(body: AsyncIterator[bytes], headers: dict[str, str], path: Pat
     ``headers`` have lower-case names. Raises ApiError: 413 for a body that is larger than allowed, 415 for one that is
     no form, 400 for one that is malformed, 422 without a file.
     """
+    form = _Form(iter([path]), limits)
+    await _receive(body, headers, form, limits)
+    return Upload(path, form.size, form.hash.hexdigest(), form.fields)
+
+
+async def receive_several(
+    body: AsyncIterator[bytes], headers: dict[str, str], folder: Path, limits: DoorLimits
+) -> Uploads:
+    """The same with as many parts ``file`` as a form may have parts, in files of the folder."""
+    form = _Form((folder / str(number) for number in itertools.count(1)), limits)
+    await _receive(body, headers, form, limits)
+    return Uploads(form.files, form.fields)
+
+
+async def _receive(body: AsyncIterator[bytes], headers: dict[str, str], form: _Form, limits: DoorLimits) -> None:
     kind, options = parse_options_header(headers.get("content-type", ""))
     if kind != b"multipart/form-data" or not options.get(b"boundary"):
         raise ApiError(415, "unsupported_body", "send a form: Content-Type multipart/form-data with a boundary")
     declared = headers.get("content-length", "")
     if declared.isascii() and declared.isdigit() and int(declared) > limits.upload_bytes:
         raise _too_large(limits)
-    form = _Form(path, limits)
     try:
         parser = MultipartParser(options[b"boundary"], form.callbacks())
         received = 0
@@ -84,9 +115,8 @@ async def receive(body: AsyncIterator[bytes], headers: dict[str, str], path: Pat
         form.close()
     if not form.ended:
         raise invalid("the form ends in the middle of a part", code="malformed_form")
-    if not form.has_file:
+    if not form.files:
         raise ApiError(422, "missing_file", "the form has no part `file`", param=FILE)
-    return Upload(path, form.size, form.hash.hexdigest(), form.fields)
 
 
 def _too_large(limits: DoorLimits) -> ApiError:
@@ -94,14 +124,16 @@ def _too_large(limits: DoorLimits) -> ApiError:
 
 
 class _Form:
-    """What the parser calls with every piece of the body."""
+    """What the parser calls with every piece of the body. ``paths`` are where its media go."""
 
-    def __init__(self, path: Path, limits: DoorLimits) -> None:
-        self.limits = limits
-        self.file: IO[bytes] = path.open("wb")
+    def __init__(self, paths: Iterator[Path], limits: DoorLimits) -> None:
+        self.limits, self._paths = limits, paths
+        self._file: IO[bytes] | None = None
+        self.files: list[Path] = []
         self.hash = hashlib.sha256()
+        """Of all media."""
         self.size = 0
-        self.has_file = self.ended = False
+        self.ended = False
         self.fields: list[tuple[str, str]] = []
         self._parts = 0
         self._header, self._value, self._name = bytearray(), bytearray(), ""
@@ -113,7 +145,8 @@ class _Form:
         return {f"on_{name}": getattr(self, name) for name in names.split()}
 
     def close(self) -> None:
-        self.file.close()
+        if self._file is not None:
+            self._file.close()
 
     def part_begin(self) -> None:
         self._parts += 1
@@ -140,14 +173,17 @@ class _Form:
         if not self._name:
             raise invalid("a part of the form has no name", code="malformed_form")
         if self._name == FILE:
-            if self.has_file:
+            path = next(self._paths, None)
+            if path is None:
                 raise invalid("the form has two files; send one a request", FILE)
-            self.has_file = True
+            self.close()
+            self._file = path.open("wb")
+            self.files.append(path)
 
     def part_data(self, data: bytes, start: int, end: int) -> None:
-        if self._name == FILE:
+        if self._name == FILE and self._file is not None:
             piece = data[start:end]
-            self.file.write(piece)
+            self._file.write(piece)
             self.hash.update(piece)
             self.size += len(piece)
             return
@@ -164,4 +200,3 @@ class _Form:
 
     def end(self) -> None:
         self.ended = True
-        self.file.flush()

@@ -24,7 +24,7 @@ from pipelines.speech.shards import cut_into_shards
 from pipelines.subtitles.cues import make_cues
 from pipelines.subtitles.final_cues import final_cues
 from ray_apps.serving.workers import Workers
-from ray_apps.translator import Translation
+from ray_apps.translator import NO_WISHES, Translation, Wishes
 
 _IDENTIFIED_FROM = 4
 """Windows that tell the spoken language where nobody named it."""
@@ -41,6 +41,7 @@ class Asked:
     sha256: str
     source: str | None
     target: str | None
+    wishes: Wishes = NO_WISHES
 
 
 @dataclass(frozen=True)
@@ -91,15 +92,16 @@ class Work:
             if tell:
                 await tell(Progress(0.0, medium.duration_s))
             shards = cut_into_shards(medium, self.shard_s, source, ())
-            return await self._translated(medium, shards, asked.target, limits, tell)
+            return await self._translated(medium, shards, asked, limits, tell)
 
     async def _translated(
-        self, medium: Medium, shards: Sequence[Shard], target: str | None, limits: MediaLimits, tell: Tell | None
+        self, medium: Medium, shards: Sequence[Shard], wanted: Asked, limits: MediaLimits, tell: Tell | None
     ) -> Done:
+        target = wanted.target
         spoken = _Spoken(shards[0].source if shards else UNIDENTIFIED, self.fallback_source)
         done: list[PartWindow] = []
         track = _Track(self.cues, medium.duration_s, tell)
-        async with track.watched(), aclosing(self._windows(shards, target, limits, spoken)) as windows:
+        async with track.watched(), aclosing(self._windows(shards, wanted, limits, spoken)) as windows:
             async for window in windows:
                 done.append(window)
                 await track.grown(done, target or window.source.language)
@@ -109,7 +111,7 @@ class Work:
         return Done(medium, spoken.named, language, tuple(done), tuple(cues))
 
     async def _windows(
-        self, shards: Sequence[Shard], target: str | None, limits: MediaLimits, spoken: _Spoken
+        self, shards: Sequence[Shard], wanted: Asked, limits: MediaLimits, spoken: _Spoken
     ) -> AsyncGenerator[PartWindow, None]:
         """Windows with their texts, in the medium's order."""
         asked: deque[asyncio.Task[Translation]] = deque()
@@ -124,7 +126,7 @@ class Work:
                 heard = (await hearing).windows
                 following = shards[at + 1 : at + 2]
                 hearing = asyncio.create_task(self.workers.listen(following[0], limits)) if following else None
-                first = await self._identify(heard, target, shard.name, spoken)
+                first = await self._identify(heard, wanted, shard.name, spoken)
                 for window in first:
                     yield window
                 for number, heard_window in list(enumerate(heard))[len(first) :]:
@@ -132,7 +134,7 @@ class Work:
                         yield (await asked[0]).windows[0]
                         asked.popleft()
                     asked.append(
-                        asyncio.create_task(self._ask([heard_window], target, f"{shard.name}/{number}", spoken))
+                        asyncio.create_task(self._ask([heard_window], wanted, f"{shard.name}/{number}", spoken))
                     )
             while asked:
                 yield (await asked[0]).windows[0]
@@ -144,18 +146,19 @@ class Work:
             await asyncio.gather(*left, return_exceptions=True)
 
     async def _identify(
-        self, heard: Sequence[Window], target: str | None, name: str, spoken: _Spoken
+        self, heard: Sequence[Window], wanted: Asked, name: str, spoken: _Spoken
     ) -> tuple[PartWindow, ...]:
         """The first windows, where they have to tell the language of the rest."""
         if spoken.code != "auto" or not heard:
             return ()
-        told = await self._ask(heard[:_IDENTIFIED_FROM], target, name, spoken)
+        told = await self._ask(heard[:_IDENTIFIED_FROM], wanted, name, spoken)
         spoken.code = told.source
-        self._check(spoken.code, target)
+        self._check(spoken.code, wanted.target)
         return told.windows
 
-    async def _ask(self, windows: Sequence[Window], target: str | None, name: str, spoken: _Spoken) -> Translation:
-        return await self.workers.translate(windows, spoken.asked_as, (target,) if target else (), name)
+    async def _ask(self, windows: Sequence[Window], wanted: Asked, name: str, spoken: _Spoken) -> Translation:
+        targets = (wanted.target,) if wanted.target else ()
+        return await self.workers.translate(windows, spoken.asked_as, targets, name, wanted.wishes)
 
     def _check(self, source: str, target: str | None) -> None:
         """Raises UnsupportedPair; a real model's languages are its own affair, and its scores tell."""

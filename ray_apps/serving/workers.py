@@ -25,7 +25,8 @@ from pipelines.media.decode import Probe, probe
 from pipelines.records import SAMPLE_RATE, Shard, Window
 from pipelines.settings import MediaLimits, VadSettings, WindowSettings
 from pipelines.speech.listen import Listened, listen
-from ray_apps.translator import Translation, TranslatorSettings, VoxtralTranslator
+from ray_apps import profiled
+from ray_apps.translator import Translation, TranslatorSettings, VoxtralTranslator, Wishes
 
 TRIES = 4
 """Of a call whose replica dies. What kills four of them is to blame itself."""
@@ -46,7 +47,7 @@ class Workers(Protocol):
     async def probe(self, path: str, limits: MediaLimits, language: str | None) -> Probe: ...
     async def listen(self, shard: Shard, limits: MediaLimits) -> Listened: ...
     async def translate(
-        self, windows: Sequence[Window], source: str, targets: Sequence[str], name: str
+        self, windows: Sequence[Window], source: str, targets: Sequence[str], name: str, wishes: Wishes
     ) -> Translation: ...
     async def capabilities(self) -> EngineCapabilities: ...
 
@@ -54,11 +55,11 @@ class Workers(Protocol):
 class MediaPreparation:
     """A CPU replica: containers are parsed in the killable child that ``pipelines`` starts, speech is found here."""
 
-    def __init__(self, vad: VadSettings, windows: WindowSettings, window_s: float) -> None:
+    def __init__(self, vad: VadSettings, windows: WindowSettings, window_s: float, profile: str | None = None) -> None:
         import torch
 
         torch.set_num_threads(1)
-        self.vad, self.windows, self.window_s = vad, windows, window_s
+        self.vad, self.windows, self.window_s, self.profile = vad, windows, window_s, profile
         self.detector = SileroVad()
         self.detector.probabilities(np.zeros(SAMPLE_RATE, np.int16))
 
@@ -66,7 +67,10 @@ class MediaPreparation:
         return await asyncio.to_thread(probe, path, limits, None, language)
 
     async def listen(self, shard: Shard, limits: MediaLimits) -> Listened:
-        return await asyncio.to_thread(listen, shard, limits, self.vad, self.windows, self.window_s, self.detector)
+        with profiled.stage(self.profile, "listen", shard.name) as costs:
+            heard = await asyncio.to_thread(listen, shard, limits, self.vad, self.windows, self.window_s, self.detector)
+            costs.seconds, costs.audio_s = heard.seconds, shard.end_s - shard.start_s
+        return heard
 
     async def ready(self) -> bool:
         return True
@@ -90,13 +94,18 @@ class Translator:
     def capabilities(self) -> EngineCapabilities:
         return self.translator.engine.capabilities
 
-    async def translate(self, windows: Sequence[Window], source: str, targets: Sequence[str], name: str) -> Translation:
+    async def translate(
+        self, windows: Sequence[Window], source: str, targets: Sequence[str], name: str, wishes: Wishes
+    ) -> Translation:
         seconds = sum(window.end_s - window.start_s for window in windows)
         if not self.audio_s:
             self._moved = time.monotonic()
         self.audio_s += seconds
         try:
-            answer = await self.translator.translate(windows, source, targets, name)
+            with profiled.stage(self.translator.settings.profile, "translate", name) as costs:
+                began = time.monotonic()
+                answer = await self.translator.translate(windows, source, targets, name, wishes)
+                self.translator.tell(costs, windows, time.monotonic() - began, seconds)
         except EngineError:
             # As in the batch job: a broken accelerator stays broken. Serve starts a fresh replica, and the ingress
             # asks another one.
@@ -131,8 +140,10 @@ class Replicas:
     async def listen(self, shard: Shard, limits: MediaLimits) -> Listened:
         return await asked(self._media.listen, shard, limits)
 
-    async def translate(self, windows: Sequence[Window], source: str, targets: Sequence[str], name: str) -> Translation:
-        return await asked(self._translator.translate, list(windows), source, tuple(targets), name)
+    async def translate(
+        self, windows: Sequence[Window], source: str, targets: Sequence[str], name: str, wishes: Wishes
+    ) -> Translation:
+        return await asked(self._translator.translate, list(windows), source, tuple(targets), name, wishes)
 
     async def capabilities(self) -> EngineCapabilities:
         await asked(self._media.ready)

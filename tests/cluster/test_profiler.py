@@ -10,6 +10,7 @@ import pytest
 from cluster import profiler as module
 from cluster.profiler import (
     PerformanceProfiler,
+    Span,
     b200_performance_monitor,
     get_profiler,
     profile_function,
@@ -72,6 +73,20 @@ def test_nested_operations_count_each(clock):
     assert [s["total_s"] for s in profiler.summary().values()] == [3.0, 2.0]
 
 
+def test_decorators_cost_next_to_nothing_where_nobody_listens(monkeypatch):
+    monkeypatch.setattr(module, "_own", None)
+
+    @b200_performance_monitor
+    @profile_function("x")
+    def call():
+        pass
+
+    assert min(timeit.repeat(call, number=2000, repeat=5)) / 2000 < 2e-6
+    assert get_profiler().summary() == {}
+    call()
+    assert len(get_profiler().summary()) == 2  # who asked for it listens
+
+
 def test_disabled_records_nothing_and_costs_next_to_nothing():
     profiler = PerformanceProfiler(enable_detailed_profiling=False)
 
@@ -105,12 +120,14 @@ def test_merged_equals_recorded_in_one_also_through_json():
     for i, seconds in enumerate([0.5, 0.25, 3.0, 0.5]):
         one.record("x", seconds, i)
         (left, right)[i % 2].record("x", seconds, i)
-    right.record("y", 1.0)
-    one.record("y", 1.0)
+    for each in (one, right):
+        each.record("y", 1.0, stage="listen", audio_s=60.0, tokens=7)
+        each.gauge("memory_gb", 1.5)
     merged = PerformanceProfiler()
     merged.merge(left.state())
     merged.merge(json.loads(json.dumps(right.state())))
     assert merged.summary() == one.summary()
+    assert merged.state() == one.state()
 
 
 def test_state_is_a_copy():
@@ -118,8 +135,25 @@ def test_state_is_a_copy():
     profiler.record("x", 1.0)
     state = profiler.state()
     profiler.record("x", 1.0)
-    assert state["x"]["count"] == 1
-    assert sum(state["x"]["buckets"].values()) == 1
+    assert sum(state["operations"]["x"]["seconds"]["bins"].values()) == 1
+
+
+def test_spans_are_given_from_where_one_asks_and_the_newest_stay():
+    profiler = PerformanceProfiler()
+    for number in range(module.SPANS_KEPT + 10):
+        profiler.span(Span("x", "stage", str(number), float(number), 1.0))
+    first, spans = profiler.spans()
+    assert (first, len(spans), spans[0].subject) == (10, module.SPANS_KEPT, "10")
+    first, spans = profiler.spans(after=module.SPANS_KEPT + 8)
+    assert [span.subject for span in spans] == [str(first), str(first + 1)]
+    assert profiler.spans(after=first + 2) == (first + 2, [])
+
+
+def test_what_is_under_way_is_told_until_it_ends():
+    profiler = PerformanceProfiler()
+    with profiler.working_on("listen", "a"), profiler.working_on("translate", "b"):
+        assert [(stage, subject) for stage, subject, _ in profiler.at_work()] == [("listen", "a"), ("translate", "b")]
+    assert profiler.at_work() == []
 
 
 def test_a_duration_of_zero_is_a_duration():

@@ -7,6 +7,7 @@ import asyncio
 import numpy as np
 import pytest
 
+from b200_kernels.engine import SpeechRequest
 from b200_kernels.prompts import Transcribe, Translate, TranslateText
 from pipelines.records import PartWindow, Segment, Text, Window
 from quality.glossary import Term
@@ -296,3 +297,25 @@ def test_a_model_that_a_glossary_derails_still_ships_its_first_text() -> None:
 def test_a_glossary_without_a_term_that_is_said_changes_no_prompt(glossary) -> None:
     _, prompts = crossed("pont", glossary)
     assert prompts == [Transcribe("tr"), Translate("tr", "fr")]
+
+
+def test_a_temperature_samples_first_answers_and_the_gate_judges_them_still() -> None:
+    """Seeded by the window's name, so that the same request gives the same text."""
+
+    def script(task, request):
+        if isinstance(task, Transcribe):
+            return TURKISH
+        return LOOP if request.temperature else FRENCH
+
+    def texts(temperature: float) -> tuple[Text, list[SpeechRequest]]:
+        fake = FakeEngine(script)
+        wanted = WindowTexts(fake, GateSettings(quality="high"), (), window(), "tr", "m/00000/0", temperature)
+        return asyncio.run(wanted.texts(("fr",))).targets[0], fake.requests
+
+    text, requests = texts(0.8)
+    first, *retries = requests
+    assert (text.text, text.step, text.verdict) == (FRENCH, "strict", "accepted")
+    assert first.temperature == 0.8
+    assert first.seed == texts(0.8)[1][0].seed != 0
+    assert {request.temperature for request in retries} == {0.0}
+    assert {(request.temperature, request.seed) for request in texts(0.0)[1]} == {(0.0, 0)}

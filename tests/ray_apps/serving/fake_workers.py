@@ -13,7 +13,7 @@ from pipelines.media.media_error import MediaError
 from pipelines.records import SAMPLE_RATE, Failure, PartWindow, Segment, Shard, Text, Window
 from pipelines.settings import MediaLimits
 from pipelines.speech.listen import Listened
-from ray_apps.translator import Translation
+from ray_apps.translator import Translation, Wishes
 
 CAPABILITIES = EngineCapabilities(
     languages=frozenset({"tr"}),
@@ -37,6 +37,7 @@ class FakeWorkers:
         self.last_first = False
         """Answer later windows before earlier ones."""
         self.asked: list[tuple[str, str, tuple[str, ...]]] = []
+        self.wishes: list[Wishes] = []
         self.stopped = 0
         self.content = b""
         self.raises: Exception | None = None
@@ -54,8 +55,11 @@ class FakeWorkers:
         starts = [float(s) for s in range(0, int(self.duration_s), 10) if shard.start_s <= s < shard.end_s]
         return Listened(tuple(map(_window, starts)), {})
 
-    async def translate(self, windows: Sequence[Window], source: str, targets: Sequence[str], name: str) -> Translation:
+    async def translate(
+        self, windows: Sequence[Window], source: str, targets: Sequence[str], name: str, wishes: Wishes
+    ) -> Translation:
         self.asked.append((name, source, tuple(targets)))
+        self.wishes.append(wishes)
         try:
             if self.raises is not None:
                 raise self.raises

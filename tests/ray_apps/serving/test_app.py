@@ -4,49 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
-from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 
 from ray_apps.serving import app
-from ray_apps.serving.app import Served, make_app
 from ray_apps.serving.keys import add_key
-from ray_apps.serving.settings import ServeSettings
 from ray_apps.serving.workers import Unavailable
-from tests.ray_apps.serving.fake_workers import CAPABILITIES, FakeWorkers
+from tests.ray_apps.serving.asgi_service import MEDIUM, TRANSCRIBE, TRANSLATE, Service
+from tests.ray_apps.serving.fake_workers import FakeWorkers
 
-TRANSLATE, TRANSCRIBE = "/v1/audio/translations", "/v1/audio/transcriptions"
 STREAM = b'--b\r\nContent-Disposition: form-data; name="stream"\r\n\r\ntrue\r\n'
-MEDIUM = {"file": ("../../etc/passwd", b"some bytes of sound")}
-
-
-class Service:
-    """An application and its spool folder."""
-
-    def __init__(self, spool: Path, workers: FakeWorkers | None = None, **settings: Any) -> None:
-        self.workers = workers or FakeWorkers()
-        self.spool = spool
-        self.app = make_app(ServeSettings(**settings), Served("small", CAPABILITIES, 4), self.workers, spool)
-
-    def client(self) -> httpx2.AsyncClient:
-        transport = httpx2.ASGITransport(app=self.app, raise_app_exceptions=False)
-        return httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000")
-
-    def post(self, path: str = TRANSLATE, files: Any = MEDIUM, **more: Any) -> httpx2.Response:
-        async def ask() -> httpx2.Response:
-            async with self.client() as client:
-                return await client.post(path, files=files, **more)
-
-        return asyncio.run(ask())
-
-    def get(self, path: str, **more: Any) -> httpx2.Response:
-        async def ask() -> httpx2.Response:
-            async with self.client() as client:
-                return await client.get(path, **more)
-
-        return asyncio.run(ask())
 
 
 def events(answer: httpx2.Response) -> list[dict[str, Any]]:
@@ -173,6 +142,36 @@ def test_a_field_that_does_not_fit_is_named(tmp_path, fields, param):
     answer = Service(tmp_path).post(TRANSCRIBE, data=fields)
     assert answer.status_code == 400
     assert answer.json()["error"]["param"] == param
+
+
+def test_temperature_and_terms_reach_the_translators_and_the_answer_tells(tmp_path):
+    service = Service(tmp_path)
+    fields = {"temperature": "0.4", "prompt": "köprü = pont; Elif=Élif", "response_format": "verbose_json"}
+    answer = service.post(TRANSLATE, data=fields)
+    terms = (("köprü", "pont", "fr"), ("Elif", "Élif", "fr"))
+    assert {wish.temperature for wish in service.workers.wishes} == {0.4}
+    assert {tuple((t.source, t.target, t.language) for t in wish.terms) for wish in service.workers.wishes} == {terms}
+    assert answer.headers["x-voxtral-prompt"] == "used"
+    assert {segment["temperature"] for segment in answer.json()["segments"]} == {0.4}
+
+
+@pytest.mark.parametrize(
+    ("path", "prompt", "told"),
+    [
+        (TRANSLATE, "köprü = pont", "used"),
+        (TRANSLATE, "köprü = pont\nBe formal.", "partly used"),
+        (TRANSLATE, "Be formal.", "ignored"),
+        (TRANSLATE, "a = " + "b" * 101, "ignored"),
+        (TRANSLATE, " ; ", None),
+        (TRANSLATE, None, None),
+        (TRANSCRIBE, "köprü = pont", "ignored"),
+    ],
+)
+def test_what_became_of_a_prompt_is_told_and_never_silent(tmp_path, path, prompt, told):
+    fields = {"prompt": prompt} if prompt else {}
+    assert Service(tmp_path).post(path, data=fields).headers.get("x-voxtral-prompt") == told
+    streamed = Service(tmp_path).post(path, data=fields | {"stream": "true"})
+    assert streamed.headers.get("x-voxtral-prompt") == told
 
 
 def test_an_unknown_model_is_not_found(tmp_path):

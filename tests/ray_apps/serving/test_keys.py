@@ -24,17 +24,17 @@ def test_only_the_key_itself_opens(tmp_path, header):
     path = tmp_path / "keys"
     key = add_key(path, "anna")
     digest = path.read_text().split()[1]
-    assert not Keys(path).admit(header and header.format(key=key, hash=digest))
-    assert Keys(path).admit(f"bearer {key}")
+    assert not Keys(path).owner(header and header.format(key=key, hash=digest))
+    assert Keys(path).owner(f"bearer {key}")
 
 
 def test_comments_and_blank_lines_are_no_keys(tmp_path):
     path = tmp_path / "keys"
     key = add_key(path, "anna")
     path.write_text(f"# ours\n\n{path.read_text().strip()}  # until May\n")
-    assert Keys(path).admit(f"Bearer {key}")
+    assert Keys(path).owner(f"Bearer {key}")
     path.write_text("")
-    assert not Keys(path).admit(f"Bearer {key}")
+    assert not Keys(path).owner(f"Bearer {key}")
 
 
 def test_what_cannot_be_a_name_or_a_file_is_told(tmp_path):
@@ -43,4 +43,4 @@ def test_what_cannot_be_a_name_or_a_file_is_told(tmp_path):
     with pytest.raises(KeysError, match="cannot be written"):
         add_key(tmp_path, "anna")
     with pytest.raises(KeysError):
-        Keys(tmp_path / "none").admit("Bearer x")
+        Keys(tmp_path / "none").owner("Bearer x")

@@ -13,7 +13,7 @@ from ray.serve.exceptions import BackPressureError
 from pipelines.records import Window
 from ray_apps.serving import workers
 from ray_apps.serving.workers import TRIES, Translator, Unavailable, asked
-from ray_apps.translator import Translation, TranslatorSettings
+from ray_apps.translator import NO_WISHES, Translation, TranslatorSettings
 
 
 class Clock:
@@ -34,9 +34,12 @@ class FakeTranslator:
     def __init__(self) -> None:
         self.may = asyncio.Event()
 
-    async def translate(self, windows: Any, source: str, targets: Any, name: str) -> Translation:
+    async def translate(self, windows: Any, source: str, targets: Any, name: str, wishes: Any) -> Translation:
         await self.may.wait()
         return Translation(source, ())
+
+    def tell(self, costs: Any, windows: Any, seconds: float, audio_s: float) -> None:
+        """It has no profile."""
 
 
 def test_an_engine_that_finishes_nothing_is_unhealthy_and_a_busy_one_is_not(monkeypatch):
@@ -49,7 +52,7 @@ def test_an_engine_that_finishes_nothing_is_unhealthy_and_a_busy_one_is_not(monk
         replica.translator = FakeTranslator()
         clock.now += 5000  # nothing to do for a long time
         replica.check_health()
-        waiting = asyncio.create_task(replica.translate([window], "tr", ["fr"], "x"))
+        waiting = asyncio.create_task(replica.translate([window], "tr", ["fr"], "x", NO_WISHES))
         await asyncio.sleep(0)
         assert replica.record_autoscaling_stats() == {"audio_s": 1.0}
         clock.now += 299
