@@ -12,7 +12,7 @@ DEMO := demo_output
 WORK := .work
 TORCH := $(shell grep '^torch==' constraints.txt)
 
-.PHONY: demo test triton-test lint embedded embedded-eval alignment archive stages overhead metrics-overhead dashboard profile-cost media-set kill-test chaos cue-rules cue-timing sabotage quality-bench report-scale schemathesis clean help
+.PHONY: demo test triton-test lint embedded embedded-eval alignment archive stages overhead metrics-overhead dashboard profile-cost media-set kill-test chaos cue-rules cue-timing sabotage quality-bench report-scale schemathesis load-test clean help
 
 help:  ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/'
@@ -110,6 +110,10 @@ report-scale: $(READY)  ## a report over a million media: seconds, memory, size 
 schemathesis: $(READY)  ## 2,000 random requests against the service: no 500, every 503 says when to come again
 	mkdir -p $(WORK)
 	$(BIN)/python -m tests.proofs.fuzz_service --json $(WORK)/schemathesis.json
+
+load-test: $(READY)  ## the service with 32 users and with four times too many, beside the same work without it and vLLM's server
+	mkdir -p $(WORK)
+	$(BIN)/python -m ray_apps.benchmarks.load.run --json $(WORK)/load-test.json
 
 cue-timing: $(READY)  ## how far off cues start, on speech of which the truth is known
 	mkdir -p $(WORK)

@@ -34,8 +34,6 @@ MEDIA = {
     "yolculuk.mp4": "films/yolculuk.mp4",
 }
 SHORT = ("aile.m4a", "haberler.mp3")
-HELD = 2 * ACTORS
-"""Shards that all actors together hold: one at work and one waiting each (ray_apps/batch_job.py)."""
 REST_S = 60.0
 
 
@@ -83,7 +81,7 @@ def play(nodes: Nodes, truth: Job, fault: Fault) -> dict[str, Any]:
         found = _violations(job, truth, fault)
     except Exception as error:  # noqa: BLE001  # the other faults go on
         seconds, found = time.monotonic() - began, [f"{type(error).__name__}: {error}"]
-    again = checks.repeated(job.control, HELD)
+    again = checks.repeated(job.control, ACTORS)
     fake_faults.plan(job.control, [])
     nodes.mend()
     try:
@@ -113,7 +111,7 @@ def _violations(job: Job, truth: Job, fault: Fault) -> list[str]:
         if not any(met.name == f"{number}" for met in fake_faults.notes(job.control, one.do)):
             found.append(f"the fault {one.do} at {one.point} never struck: nothing was proved")
     if fault.kills_only:
-        for stage in checks.repeated(job.control, HELD):
+        for stage in checks.repeated(job.control, ACTORS):
             if stage.shards > stage.allowed:
                 found.append(f"{stage.stage}: {stage.shards} shards again, {stage.allowed} were in flight")
     return found

@@ -58,23 +58,23 @@ class Repeated:
     stage: str
     shards: int
     allowed: int
-    """At all kills together: what was begun and not recorded yet; of what is translated, no more than actors hold."""
+    """In flight at all kills together: begun by the stage and not recorded yet, and what actors had waiting."""
 
 
-def repeated(control: Path, held_by_actors: int) -> list[Repeated]:
+def repeated(control: Path, waiting: int) -> list[Repeated]:
     """What was done more than once, by stage, from the notes that the stages left.
 
-    ``held_by_actors`` is how many shards all actors together have at work and waiting.
+    ``waiting`` is how many shards wait at all actors together: they begin though their driver is dead.
     """
     killed_at = sorted(met.at for kind in KILLS for met in notes(control, kind))
-    listened, recorded = notes(control, "listen"), notes(control, "record")
-    in_flight = [
-        len({met.name for met in listened if met.at <= at} - {met.name for met in recorded if met.at <= at})
-        for at in killed_at
-    ]
-    allowed = {"listen": sum(in_flight), "translate": sum(min(count, held_by_actors) for count in in_flight)}
-    return [Repeated(stage, _again(notes(control, stage)), most) for stage, most in allowed.items()]
+    recorded = notes(control, "record")
+    found = []
+    for stage, beside in (("listen", 0), ("translate", waiting)):
+        begun = notes(control, stage)
+        allowed = sum(len(_until(begun, at) - _until(recorded, at)) + beside for at in killed_at)
+        found.append(Repeated(stage, len(begun) - len({met.name for met in begun}), allowed))
+    return found
 
 
-def _again(begun: list[Met]) -> int:
-    return len(begun) - len({met.name for met in begun})
+def _until(met: list[Met], at: float) -> set[str]:
+    return {one.name for one in met if one.at <= at}

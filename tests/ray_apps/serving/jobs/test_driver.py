@@ -20,13 +20,18 @@ from ray_apps.serving.jobs.records import MOST_TRIES, Ask, Status, new_id
 from ray_apps.serving.settings import ServeSettings
 from ray_apps.settings import Settings
 
-pytestmark = pytest.mark.usefixtures("local_ray")
 JOBS = {"urls": ["https://media.example/"], "networks": ["10.0.0.0/8"], "running": 2, "share": 0.5}
 
 
 @pytest.fixture
 def drivers(tmp_path: Path) -> Drivers:
     return Drivers(str(tmp_path), ServeSettings(jobs={"folder": str(tmp_path), **JOBS}), "embedded")
+
+
+@pytest.fixture(autouse=True)
+def one_node(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cluster of a node without labels."""
+    monkeypatch.setattr(driver, "share_nodes", lambda one, other: not one and not other)
 
 
 def added(drivers: Drivers, *, urls: bool = True) -> Ask:
