@@ -12,7 +12,7 @@ DEMO := demo_output
 WORK := .work
 TORCH := $(shell grep '^torch==' constraints.txt)
 
-.PHONY: demo test triton-test lint embedded embedded-eval alignment archive stages overhead profile-cost media-set kill-test chaos cue-rules cue-timing sabotage quality-bench schemathesis clean help
+.PHONY: demo test triton-test lint embedded embedded-eval alignment archive stages overhead metrics-overhead dashboard profile-cost media-set kill-test chaos cue-rules cue-timing sabotage quality-bench report-scale schemathesis load-test clean help
 
 help:  ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/'
@@ -71,6 +71,14 @@ overhead: $(READY)  ## the batch job against one process without Ray
 	mkdir -p $(WORK)
 	$(BIN)/python -m ray_apps.benchmarks.overhead --work $(WORK)/overhead --json $(WORK)/overhead.json
 
+metrics-overhead: $(READY)  ## what telling metrics costs a job
+	mkdir -p $(WORK)
+	$(BIN)/python -m ray_apps.benchmarks.metrics_overhead --work $(WORK)/metrics-overhead --json $(WORK)/metrics-overhead.json
+
+dashboard: $(READY)  ## a job and the service under a real Prometheus (Debian's package), drawn as docs/dashboard.svg
+	mkdir -p $(WORK)
+	$(BIN)/python -m ray_apps.benchmarks.dashboard --work $(WORK)/dashboard --picture docs/dashboard.svg --json $(WORK)/dashboard.json
+
 profile-cost: $(READY)  ## what profiling costs: the same job with and without it, in turn
 	mkdir -p $(WORK)
 	$(BIN)/python -m ray_apps.benchmarks.profiling --work $(WORK)/profile-cost --json $(WORK)/profile-cost.json
@@ -95,9 +103,17 @@ cue-rules: $(READY)  ## 10,000 random window texts: every cue meets its profile 
 	mkdir -p $(WORK)
 	$(BIN)/python -m tests.proofs.cue_rules --json $(WORK)/cue-rules.json
 
+report-scale: $(READY)  ## a report over a million media: seconds, memory, size of the page
+	mkdir -p $(WORK)
+	$(BIN)/python -m tests.proofs.report_of_a_million --json $(WORK)/report-scale.json
+
 schemathesis: $(READY)  ## 2,000 random requests against the service: no 500, every 503 says when to come again
 	mkdir -p $(WORK)
 	$(BIN)/python -m tests.proofs.fuzz_service --json $(WORK)/schemathesis.json
+
+load-test: $(READY)  ## the service with 32 users and with four times too many, beside the same work without it and vLLM's server
+	mkdir -p $(WORK)
+	$(BIN)/python -m ray_apps.benchmarks.load.run --json $(WORK)/load-test.json
 
 cue-timing: $(READY)  ## how far off cues start, on speech of which the truth is known
 	mkdir -p $(WORK)

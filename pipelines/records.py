@@ -167,6 +167,8 @@ class Part(Record):
     """Set on an error part: the shard is done, without texts, for this reason."""
     seconds: dict[str, float] = {}
     """What each stage cost, seconds: ``decode``, ``vad``, ``windows``, ``engine``."""
+    done_at: float | None = None
+    """When its texts were there, seconds since 1970 by its machine's clock; None for an error part."""
 
 
 class Cue(Record):

@@ -14,6 +14,7 @@ from contextlib import ExitStack
 from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
 
 import ray
 
@@ -33,11 +34,12 @@ from pipelines.ledger.tables import write_summary, write_tables
 from pipelines.media.media_error import MediaError
 from pipelines.records import UNIDENTIFIED, Failure, Medium, Shard
 from pipelines.settings import MediaLimits
-from ray_apps import profiled
+from ray_apps import metered, profiled
 from ray_apps.plan import CLUSTER_CPU, CLUSTER_GPU, JobPlan, actor_memory_gb, plan_job, warn_of_pair
 from ray_apps.ray_session import (
     bounded_actor_retries,
     cluster_address,
+    cluster_hardware,
     cluster_share,
     configure_data,
     ray_session,
@@ -50,6 +52,8 @@ from ray_apps.stages import Ledger, Listen, Record
 from ray_apps.summary import RunSummary, Tally
 from ray_apps.translator import LANGUAGE_UNKNOWN, TranslatorSettings, VoxtralTranslator
 
+DATASET = "voxtral"
+"""What Ray's dashboard and metrics call the stages together."""
 PAUSES_S = (2.0, 10.0, 30.0)
 """Between passes over shards that failed for a passing reason: a store that is away for half a minute comes back."""
 
@@ -74,7 +78,7 @@ def run_job(settings: Settings, feedback: Feedback) -> RunSummary:
         job = _Job(_mended(plan, feedback), feedback, lease)
         interrupted = False
         try:
-            stack.enter_context(ray_session(settings.address))
+            stack.enter_context(ray_session(settings.address, _shown(settings)))
             stack.enter_context(terminated_as_interrupted())
             stack.callback(job.end_profile)
             job.tally.begin(time.monotonic() - began)
@@ -105,10 +109,27 @@ def _plan(settings: Settings, feedback: Feedback, stack: ExitStack) -> JobPlan:
     """The plan. A cluster is joined first, for its hardware decides; a local Ray starts when the plan is known."""
     if cluster_address(settings.address) is None and not ray.is_initialized():
         return plan_job(settings, feedback)
-    stack.enter_context(ray_session(settings.address))
+    stack.enter_context(ray_session(settings.address, _shown(settings)))
     if _is_this_machine_alone():
         return plan_job(settings, feedback)
     return plan_job(settings, feedback, CLUSTER_GPU if cluster_share(settings.nodes).gpus else CLUSTER_CPU)
+
+
+def _shown(settings: Settings) -> dict[str, str]:
+    """What Ray's dashboard says of the job."""
+    return {
+        "program": "voxtral translate",
+        "out": _without_secrets(settings.out),
+        "source": settings.source or "auto",
+        "targets": ",".join(settings.targets),
+        "model": _without_secrets(settings.model or "by the hardware"),
+    }
+
+
+def _without_secrets(url: str) -> str:
+    """Without a password, and without the query, where stores put signatures."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
 
 
 def _is_this_machine_alone() -> bool:
@@ -149,10 +170,14 @@ class _Job:
         self.assembling: dict[ray.ObjectRef, str] = {}
         self.not_muxed = 0
         self.profile: Keeper | None = None
+        self.hardware = ""
 
     def run(self) -> None:
         """Passes over what is missing, until nothing is left that another try could mend."""
+        metered.unreadable(self.plan.media)
+        self._tell_progress()
         self.resources = cluster_resources(self.plan)
+        self.hardware = cluster_hardware(self.plan.settings.nodes)
         for note in self.resources.notes:
             self.feedback.warning(note)
         self.feedback.progress(**self.tally.figures())
@@ -229,8 +254,13 @@ class _Job:
                 self._warn_of_language(row)
                 self._done(row)
             self._collect(wait_s=0)
-            self.feedback.progress(**self.tally.figures())
+            self._tell_progress()
         return still_open
+
+    def _tell_progress(self) -> None:
+        figures = self.tally.figures()
+        metered.progress(figures)
+        self.feedback.progress(**figures)
 
     def _warn_of_language(self, row: ShardRow) -> None:
         """Once for each identified language that the checkpoint does not declare: of named ones the plan warned."""
@@ -243,7 +273,7 @@ class _Job:
     def _assemble_if_complete(self, medium_id: str) -> None:
         if len(self.done[medium_id]) < len(self.plan.shards[medium_id]):
             return
-        task = _assemble_medium.options(**self._light()).remote(
+        task = _assemble_medium.options(name="assemble", **self._light()).remote(
             self.plan.parts, self.media[medium_id], self.plan.counts[medium_id], self.shared, self._book
         )
         self.assembling[task] = self.media[medium_id].name
@@ -283,7 +313,7 @@ class _Job:
             for medium, shards in self.plan.shards.items()
             if medium in self.plan.finished or len(self.done[medium]) >= len(shards)
         ]
-        task = _mux_medium.options(**self._light())
+        task = _mux_medium.options(name="mux", **self._light())
         names = {
             task.remote(self.plan.parts, self.media[medium], self.shared, limits): self.media[medium].name
             for medium in done
@@ -307,13 +337,19 @@ class _Job:
 
     def finish(self, interrupted: bool, wall_s: float) -> RunSummary:
         """The tables and the summary, from the ledger."""
+        metered.ended()
         if ray.is_initialized():
             # Media that are being assembled right now would look open to the tables.
             self._collect(wait_s=30)
         totals = write_tables(self.plan.store, self.run_record, self.tally.open_failures())
         for sentence in (*totals.damaged, *totals.kept_edits, *totals.lost_corrections):
             self.feedback.warning(sentence)
-        summary = replace(self.tally.summary(totals, interrupted, wall_s), not_muxed=self.not_muxed)
+        summary = replace(
+            self.tally.summary(totals, interrupted, wall_s),
+            not_muxed=self.not_muxed,
+            began=self.run_record.saved_at,
+            hardware=self.hardware,
+        )
         write_summary(self.plan.store, asdict(summary))
         return summary
 
@@ -346,6 +382,7 @@ def results(
         profile=profile,
     )
     rows = ray.data.from_items([ShardRow(s).encode() for s in shards], override_num_blocks=len(shards))
+    rows.set_name(DATASET)
     heard = rows.map(
         Listen(ledger, settings.media, settings.vad, settings.windows, recipe.window_s, profile),
         compute=ray.data.TaskPoolStrategy(size=resources.listen_tasks),
@@ -405,7 +442,7 @@ def _assemble_medium(
         found = parts.read_medium(medium.id)
         if len(found) < shards:
             return "a part is damaged or gone"
-        with profiled.timed_stage(profile, "assemble", medium.id):
+        with metered.stage("assemble"), profiled.timed_stage(profile, "assemble", medium.id):
             report = assemble(medium, found, run.fingerprint, run.cues, parts.store, names=names, targets=run.targets)
             parts.compact(medium.id, found, shards)
     except (OSError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""The command ``voxtral``: translate, serve, verify, profile, apply-review, doctor.
+"""The command ``voxtral``: translate, serve, verify, profile, report, apply-review, doctor, dashboards.
 
 Everything heavy (Ray, torch, transformers) is imported inside the commands, so that ``--help`` is instant.
 Results go to stdout, messages to stderr. Exit codes: 0 all done; 1 something failed or is left; 2 the command
@@ -20,7 +20,18 @@ from rich.console import Console
 
 from ray_apps.cli_feedback import get_feedback
 
-COMMANDS = ("translate", "verify", "profile", "apply-review", "doctor", "benchmark", "serve", "serve-key")
+COMMANDS = (
+    "translate",
+    "verify",
+    "profile",
+    "report",
+    "apply-review",
+    "doctor",
+    "benchmark",
+    "serve",
+    "serve-key",
+    "dashboards",
+)
 OUR_PACKAGES = {"ray_apps", "pipelines", "b200_kernels", "quality", "cluster"}
 """Errors of their own classes are written for the user; all others are not."""
 DONE, INCOMPLETE, USAGE, INTERRUPTED = 0, 1, 2, 130
@@ -199,6 +210,19 @@ def profile(
 
 
 @app.command()
+def report(
+    out: Annotated[str, typer.Argument(metavar="OUT", help="Output folder of a run.")],
+    page: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="FILE.html", show_default="report.html in OUT")
+    ] = None,
+    json_file: JsonFile = None,
+    debug: Debug = False,
+) -> None:
+    """One HTML page on a run: what was done, how fast, how good, what went wrong and what to do about it."""
+    _exit_with(lambda: _report(out, page, json_file), debug)
+
+
+@app.command()
 def apply_review(
     out: Annotated[str, typer.Argument(metavar="OUT", help="Output folder of a run.")],
     reviews: Annotated[list[Path], typer.Argument(metavar="REVIEW.csv...", help="Review files with corrections.")],
@@ -324,6 +348,54 @@ def serve_key(
     _exit_with(run, debug)
 
 
+dashboards = typer.Typer(help="The Grafana dashboard and the Prometheus alerts.", no_args_is_help=True)
+app.add_typer(dashboards, name="dashboards")
+
+
+@dashboards.command()
+def export(
+    folder: Annotated[
+        Path | None,
+        typer.Argument(metavar="[DIR]", help="Where to; else beside Ray's own dashboards.", show_default=False),
+    ] = None,
+    stalled_after: Annotated[
+        int, typer.Option(min=1, metavar="MINUTES", help="A job that had no shard back for so long is stalled.")
+    ] = 30,
+    debug: Debug = False,
+) -> None:
+    """Write the dashboard, the alert rules and a Prometheus configuration."""
+
+    def run() -> int:
+        from cluster.metrics.alerts import Pace
+        from cluster.metrics.folder import export, provisioned
+
+        folders = (folder, folder) if folder else provisioned()
+        for path in export(*folders, Pace(standing_s=60 * stalled_after)):
+            typer.echo(str(path))
+        return DONE
+
+    _exit_with(run, debug)
+
+
+@dashboards.command()
+def push(
+    url: Annotated[str, typer.Option(metavar="URL", help="Grafana's address: http://host:3000")],
+    token_env: Annotated[
+        str, typer.Option(metavar="NAME", help="Environment variable that holds a service account's token.")
+    ] = "GRAFANA_TOKEN",
+    debug: Debug = False,
+) -> None:
+    """Put the dashboard into a running Grafana, anew if it is there."""
+
+    def run() -> int:
+        from cluster.metrics.push import push
+
+        typer.echo(push(url, token_env))
+        return DONE
+
+    _exit_with(run, debug)
+
+
 def _run(flags: dict[str, Any], config: Path | None, json_file: Path | None) -> int:
     from ray_apps.cli_report import as_json, show_summary, write_json
     from ray_apps.cli_settings import make_settings
@@ -397,6 +469,27 @@ def _profile(out: str | None, address: str | None, name: str | None, once: bool,
         show_saved(out, Console(), written)
     else:
         show_live(address, name, once, Console(), written)
+    return DONE
+
+
+def _report(out: str, page: Path | None, json_file: Path | None) -> int:
+    from pipelines.archive.storage import Store
+    from ray_apps.cli_report import show_rows, write_json
+    from ray_apps.report.facts import as_json
+    from ray_apps.report.gather import gather
+    from ray_apps.report.page import PAGE, headline, render
+
+    _check_json_file(json_file)
+    _check_writable("--out", page)
+    store = Store(out)
+    facts = gather(store)
+    if page is None:
+        store.write_bytes(PAGE, render(facts))
+    else:
+        page.write_bytes(render(facts))
+    show_rows([("run", headline(facts)[1]), ("report", str(page or store.url_of(PAGE)))], Console())
+    if json_file is not None:
+        write_json(as_json(facts), json_file)
     return DONE
 
 

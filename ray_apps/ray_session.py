@@ -28,10 +28,10 @@ from cluster.limits import memory_limit
 
 
 @contextmanager
-def ray_session(address: str | None) -> Iterator[None]:
+def ray_session(address: str | None, metadata: Mapping[str, str] | None = None) -> Iterator[None]:
     """Ray for the length of a job: the cluster at ``address``, else the session that is there, else a local one.
 
-    A session that was there already is left running.
+    A session that was there already is left running. Ray's dashboard shows ``metadata`` beside the job.
 
     Raises:
         ConnectionError: when no cluster answers at ``address``.
@@ -40,9 +40,10 @@ def ray_session(address: str | None) -> Iterator[None]:
         yield
         return
     where = cluster_address(address)
+    job = ray.job_config.JobConfig(metadata=dict(metadata or {}))
     if where:
         try:
-            ray.init(address=where, log_to_driver=False, logging_level=logging.ERROR)
+            ray.init(address=where, job_config=job, log_to_driver=False, logging_level=logging.ERROR)
         except (ConnectionError, RuntimeError, ValueError) as error:
             raise ConnectionError(
                 f"no Ray cluster answers at {where!r} ({error}); check `ray status` there, or leave out --address"
@@ -52,6 +53,7 @@ def ray_session(address: str | None) -> Iterator[None]:
         os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
         ray.init(
             include_dashboard=False,
+            job_config=job,
             log_to_driver=False,
             logging_level=logging.ERROR,
             object_store_memory=_object_store_bytes(),
@@ -134,6 +136,20 @@ def share_nodes(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
 def _gpu_kind(node: Mapping[str, Any]) -> str | None:
     """``B200``, where Ray found it out."""
     return (node.get("Labels") or {}).get("ray.io/accelerator-type")
+
+
+def cluster_hardware(labels: Mapping[str, str]) -> str:
+    """The same nodes in words: ``"2 nodes, 64 CPUs, 8 GPUs (B200), 512 GB"``."""
+    nodes = [node for node in ray.nodes() if node["Alive"] and is_meant(node.get("Labels") or {}, labels)]
+    share = cluster_share(labels)
+    kinds = sorted({kind for node in nodes if (kind := _gpu_kind(node))})
+    gpus = _counted(share.gpus, "GPU") + (f" ({', '.join(kinds)})" if kinds else "") if share.gpus else "no GPU"
+    cpus = _counted(int(share.cpus), "CPU")
+    return f"{_counted(len(nodes), 'node')}, {cpus}, {gpus}, {share.memory_gb:.0f} GB for Ray"
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def is_meant(has: Mapping[str, str], labels: Mapping[str, str]) -> bool:

@@ -87,18 +87,23 @@ def build(args: dict[str, Any]) -> serve.Application:
         StoreError, NoRoomForJobs: jobs cannot be kept, or not be worked on.
     """
     settings = _with_jobs_folder(ServeSettings.model_validate(args))
+    checkpoint, recipe, resources = planned(settings)
+    if settings.profiling:
+        open_lasting_book(SERVICE)
+    media = _media(settings, recipe, resources)
+    translator = _translator(settings, checkpoint, recipe, resources)
+    return _ingress(settings, checkpoint, resources, media, translator)
+
+
+def planned(settings: ServeSettings) -> tuple[Checkpoint, Recipe, ResourcePlan]:
+    """What is served, how it runs, and how the cluster is shared for it. Raises as :func:`build`."""
     accelerator = _accelerator(settings)
     checkpoint = open_checkpoint(settings.model or default_model(accelerator.has_gpu))
     if settings.source_code:
         check_pair(checkpoint.capabilities, settings.source_code, settings.target_code)
     recipe = resolve(settings.job(checkpoint.name), checkpoint, accelerator)
     check_installed(recipe.engine)
-    if settings.profiling:
-        open_lasting_book(SERVICE)
-    resources = _resources(settings, checkpoint, recipe)
-    media = _media(settings, recipe, resources)
-    translator = _translator(settings, checkpoint, recipe, resources)
-    return _ingress(settings, checkpoint, resources, media, translator)
+    return checkpoint, recipe, _resources(settings, checkpoint, recipe)
 
 
 def _with_jobs_folder(settings: ServeSettings) -> ServeSettings:
@@ -193,6 +198,7 @@ def _translator(
         fingerprint=recipe.fingerprint,
         profile=_profile(settings),
     )
+    actor = translator_settings(settings, checkpoint, recipe, resources)
     return serve.deployment(
         name=TRANSLATOR,
         max_ongoing_requests=in_flight,
@@ -209,6 +215,22 @@ def _translator(
             "label_selector": settings.nodes,
         },
     )(Translator).bind(actor)
+
+
+def translator_settings(
+    settings: ServeSettings, checkpoint: Checkpoint, recipe: Recipe, resources: ResourcePlan
+) -> TranslatorSettings:
+    """What every translator is told."""
+    return TranslatorSettings(
+        model=checkpoint.name,
+        gate=settings.gate,
+        engine=recipe.engine,
+        dtype=recipe.dtype,
+        kv_cache=recipe.kv_cache,
+        deterministic=recipe.deterministic,
+        threads=resources.torch_threads,
+        fingerprint=recipe.fingerprint,
+    )
 
 
 def _ingress(

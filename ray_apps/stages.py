@@ -16,7 +16,7 @@ from pipelines.records import Failure
 from pipelines.settings import MediaLimits, VadSettings, WindowSettings
 from pipelines.speech.listen import listen
 from pipelines.speech.vad import SpeechDetector
-from ray_apps import profiled
+from ray_apps import metered, profiled
 from ray_apps.rows import ShardRow, error_row
 
 
@@ -70,6 +70,7 @@ class Listen:
             # No medium should get this far, and if one does, the others go on.
             failure = Failure(kind="refused", detail=f"it could not be listened to: {error}", permanent=True)
             return self._failed(ShardRow(shard), failure).encode()
+        metered.stages(heard.seconds)
         return ShardRow(shard, heard.windows, dict(heard.seconds)).encode()
 
     def _failed(self, row: ShardRow, failure: Failure) -> ShardRow:
@@ -90,7 +91,7 @@ class Record:
         done = ShardRow.decode(row)
         if done.part is not None:
             try:
-                with profiled.timed_stage(self.profile, "record", done.shard.name):
+                with metered.stage("record"), profiled.timed_stage(self.profile, "record", done.shard.name):
                     self.ledger.parts().write(done.part)
             except OSError as error:
                 # A full disk or a store that is away must not end the job: the shard stays open.

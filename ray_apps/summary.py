@@ -9,6 +9,7 @@ from cluster.profiler import OperationSummary, PerformanceProfiler
 from pipelines.ledger.assemble import MediumReport
 from pipelines.ledger.tables import Totals
 from pipelines.records import Failure
+from ray_apps import metered
 from ray_apps.plan import JobPlan
 from ray_apps.rows import ShardRow
 
@@ -66,6 +67,10 @@ class RunSummary:
     interrupted: bool
     not_muxed: int = 0
     """Media of which no copy with subtitles could be made, where copies are asked for."""
+    began: str = ""
+    """When the run began, UTC, ISO 8601."""
+    hardware: str = ""
+    """What the run had to work on, in words; empty where it ended before it looked."""
 
 
 @dataclass
@@ -88,6 +93,7 @@ class Tally:
         self.startup_s, self.started = startup_s, time.monotonic()
 
     def shard(self, row: ShardRow) -> None:
+        metered.shard(row)
         name = row.shard.name
         if row.failure is not None:
             self.still_open[name] = row
@@ -101,6 +107,7 @@ class Tally:
             self.profiler.record(stage, seconds)
 
     def medium(self, report: MediumReport) -> None:
+        metered.medium(report)
         self.reports[report.medium_id] = report
 
     def figures(self) -> dict[str, float]:

@@ -31,6 +31,7 @@ from quality.settings import GateSettings
 from quality.similarity import require
 from ray_apps import profiled
 from ray_apps.company import Company
+from ray_apps.metered import TranslatorMeter
 from ray_apps.rows import ShardRow, error_row
 from ray_apps.window_texts import WindowTexts
 
@@ -114,6 +115,7 @@ class VoxtralTranslator:
             )
         self.engine = engine
         self._told = 0
+        self._meter = TranslatorMeter(engine)
 
     async def translate(
         self,
@@ -135,7 +137,10 @@ class VoxtralTranslator:
             WindowTexts(self.engine, gate, glossary, window, used, f"{name}/{i}", wishes.temperature).texts(targets)
             for i, window in enumerate(windows)
         )
-        return Translation(spoken, tuple(await asyncio.gather(*asked)))
+        with self._meter.translating(windows) as told:
+            texts = tuple(await asyncio.gather(*asked))
+            told(texts)
+        return Translation(spoken, texts)
 
     async def _identify(self, windows: Sequence[Window]) -> str:
         """The language of the first transcripts, judged together."""
@@ -211,6 +216,7 @@ class VoxtralTranslator:
             demo_model=self.engine.capabilities.demo_model,
             windows=translation.windows,
             seconds=seconds,
+            done_at=time.time(),
         )
         return ShardRow(shard, seconds=seconds, part=part)
 

@@ -10,6 +10,8 @@ import pytest
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+# Metrics are exported soon, so that no test waits for them; not sooner than Ray tells of a node (5 s, two of these).
+os.environ.setdefault("RAY_metrics_report_interval_ms", "3000")
 
 SAMPLE_ARCHIVE = Path(__file__).parent.parent / "sample_archive"
 

@@ -29,6 +29,8 @@ def test_every_voxtral_command_is_one_that_the_program_takes(line: str):
     group: Any = get_command(app)
     context = typer.Context(group)
     name, command, rest = group.resolve_command(context, shlex.split(line)[1:])
+    if hasattr(command, "resolve_command"):
+        name, command, rest = command.resolve_command(context, rest)
     command.make_context(name, rest, parent=context)
 
 

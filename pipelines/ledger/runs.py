@@ -126,14 +126,24 @@ def load_run(store: Store, fingerprint: str | None = None) -> Run:
     Raises:
         RunError: if there is none, or it is damaged.
     """
-    if fingerprint is None:
-        found = [p.rpartition("/")[2] for p in store.list(f"{ROOT}/runs")]
-        runs = [_load_record(store, name.removesuffix(".json")) for name in found if name.endswith(".json")]
-        if not runs:
-            raise RunError(f"{store.url} holds no run: give the folder that --out named")
-        run = max(runs, key=lambda r: (r.saved_at, r.fingerprint))
-    else:
-        run = _load_record(store, fingerprint)
+    return with_rows(store, newest_record(store) if fingerprint is None else _load_record(store, fingerprint))
+
+
+def newest_record(store: Store) -> Run:
+    """The newest run of an output folder, without the rows of its manifest, which may be a million.
+
+    Raises:
+        RunError: if there is none, or it is damaged.
+    """
+    found = [p.rpartition("/")[2] for p in store.list(f"{ROOT}/runs")]
+    runs = [_load_record(store, name.removesuffix(".json")) for name in found if name.endswith(".json")]
+    if not runs:
+        raise RunError(f"{store.url} holds no run: give the folder that --out named")
+    return max(runs, key=lambda r: (r.saved_at, r.fingerprint))
+
+
+def with_rows(store: Store, run: Run) -> Run:
+    """A run with the rows of its manifest. Raises RunError if that is gone or damaged."""
     return run.model_copy(update={"rows": _load_rows(store, run.fingerprint)})
 
 

@@ -6,9 +6,9 @@ summary.
     errors.parquet   one row a failure: a medium (shard -1) or a shard, for good or to be tried again
 
 Rows are sorted by the medium's name and id, then by language and index, so that two runs over the same ledger
-give equal tables. Media are assembled again one at a time (no model is needed), so memory does not grow with
-the archive. It does not know what happened in the run, except for the reasons that its caller has for shards
-that stay open.
+give equal tables. Beside them, under ``_voxtral``, is what each shard cost (:mod:`pipelines.ledger.costs`). Media
+are assembled again one at a time (no model is needed), so memory does not grow with the archive. It does not know
+what happened in the run, except for the reasons that its caller has for shards that stay open.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -27,6 +27,8 @@ from pydantic import BaseModel
 from pipelines.archive.storage import Store
 from pipelines.ledger.assemble import Built, build, restore
 from pipelines.ledger.corrections import corrected_media, read_corrections
+from pipelines.ledger.costs import SCHEMA as COSTS
+from pipelines.ledger.costs import cost_rows, costs_path
 from pipelines.ledger.output_files import Written
 from pipelines.ledger.output_names import OutputNames, claimed_paths
 from pipelines.ledger.parts import Collected, PartStore, read_ahead
@@ -35,6 +37,8 @@ from pipelines.records import NOT_OPENED, Failure, Medium, Part, Record
 
 TableName = Literal["cues", "media", "errors"]
 FINGERPRINT_KEY = b"voxtral.fingerprint"
+SAVED_KEY = b"voxtral.saved_at"
+"""When the run began at whose end a table was written: one of an earlier run, or of none, tells old news."""
 _FLUSH_ROWS = 10_000
 _AT_ONCE = 16
 """Media that are read ahead: the store's answers overlap, and ten-hour media do not fill the memory."""
@@ -275,22 +279,37 @@ def write_tables(store: Store, run: Run, open_failures: Mapping[str, Failure] | 
     present = frozenset(store.list())
     reader = Reader(store, run, open_failures)
     with tempfile.TemporaryDirectory(prefix="voxtral-tables-") as folder:
-        writers = {name: _Writer(name, f"{folder}/{name}", run.fingerprint) for name in SCHEMAS}
+        writers = _Writers(Path(folder), run)
         for state in reader:
             restored = Written()
             if state.built is not None:
                 restored = restore(state.built, run, store, reader.names, state.stems, present)
                 state = reader.read(state.row) if None in state.stems.values() else state
-            for name, writer in writers.items():
-                writer.add(state.tables[name])
+            writers.add(state)
             damaged = tuple(map(reader.parts.set_aside, state.collected.damaged))
             if state.collected.finished and state.missing:
                 reader.parts.forget(state.row.medium.id, *state.missing)
             totals = _add(totals, state, restored, damaged)
-        for name, writer in writers.items():
-            store.write_bytes(f"{name}.parquet", writer.finish())
+        for path, file in writers.finish():
+            store.write_bytes(path, file.read_bytes())
     mark_assembled(store, run)
     return totals
+
+
+def write_tables_here(store: Store, run: Run, folder: Path) -> None:
+    """The tables as the ledger gives them now, below a folder of this machine; the store stays as it is."""
+    writers = _Writers(folder, run)
+    for state in Reader(store, run):
+        writers.add(state)
+    for path, file in writers.finish():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        file.replace(folder / path)
+
+
+def table_paths(fingerprint: str) -> dict[str, str]:
+    """Where the tables are below the output folder, by name; ``costs`` is one of them here."""
+    tables: dict[str, str] = {name: f"{name}.parquet" for name in SCHEMAS}
+    return tables | {"costs": costs_path(fingerprint)}
 
 
 def write_summary(store: Store, summary: BaseModel | Mapping[str, Any]) -> None:
@@ -299,13 +318,39 @@ def write_summary(store: Store, summary: BaseModel | Mapping[str, Any]) -> None:
     store.write_bytes("summary.json", (json.dumps(values, ensure_ascii=False, indent=2) + "\n").encode())
 
 
+def schema_of(name: str) -> pa.Schema:
+    """The columns of a table that :func:`table_paths` names."""
+    return COSTS if name == "costs" else SCHEMAS[cast(TableName, name)]
+
+
+class _Writers:
+    """All tables of a run, on the local disk until they are whole."""
+
+    def __init__(self, folder: Path, run: Run) -> None:
+        metadata = {FINGERPRINT_KEY: run.fingerprint.encode(), SAVED_KEY: run.saved_at.encode()}
+        self._paths = table_paths(run.fingerprint)
+        self._writers = {
+            name: _Writer(folder / f"{name}.writing", schema_of(name).with_metadata(metadata)) for name in self._paths
+        }
+
+    def add(self, state: MediumState) -> None:
+        for name, rows in state.tables.items():
+            self._writers[name].add(rows)
+        self._writers["costs"].add(cost_rows(state.row, state.collected.parts))
+
+    def finish(self) -> Iterator[tuple[str, Path]]:
+        """The path of each below the output folder, and where it lies now."""
+        for name, writer in self._writers.items():
+            yield self._paths[name], writer.finish()
+
+
 class _Writer:
     """Rows to a Parquet file on the local disk, a batch at a time."""
 
-    def __init__(self, name: TableName, path: str, fingerprint: str) -> None:
+    def __init__(self, path: Path, schema: pa.Schema) -> None:
         self._path = path
-        self._schema = SCHEMAS[name].with_metadata({FINGERPRINT_KEY: fingerprint.encode()})
-        self._writer = pq.ParquetWriter(path, self._schema, compression="zstd")
+        self._schema = schema
+        self._writer = pq.ParquetWriter(path, schema, compression="zstd")
         self._rows: list[TableRow] = []
 
     def add(self, rows: list[TableRow]) -> None:
@@ -317,10 +362,10 @@ class _Writer:
         self._writer.write_table(pa.Table.from_pylist(self._rows, schema=self._schema))
         self._rows = []
 
-    def finish(self) -> bytes:
+    def finish(self) -> Path:
         self._flush()
         self._writer.close()
-        return Path(self._path).read_bytes()
+        return self._path
 
 
 def _cue_rows(medium: Medium, built: Built) -> list[TableRow]:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
+from ray_apps import metered
 from ray_apps.serving.errors import ApiError
 from ray_apps.serving.settings import DoorLimits
 
@@ -18,6 +19,7 @@ class Admission:
         self._slots = asyncio.Semaphore(limits.working)
         self.open = 0
         """Requests that are in."""
+        self.at_work = 0
 
     @contextmanager
     def admitted(self) -> Iterator[None]:
@@ -29,14 +31,22 @@ class Admission:
                 f"{self.open} requests are open, which is as many as are let in; try again later",
                 retry_after_s=self._limits.retry_after_s,
             )
-        self.open += 1
+        self._count(come=1)
         try:
             yield
         finally:
-            self.open -= 1
+            self._count(come=-1)
 
     @asynccontextmanager
     async def working(self) -> AsyncIterator[None]:
         """A slot for the work; who came first gets one first."""
         async with self._slots:
-            yield
+            self._count(begin=1)
+            try:
+                yield
+            finally:
+                self._count(begin=-1)
+
+    def _count(self, come: int = 0, begin: int = 0) -> None:
+        self.open, self.at_work = self.open + come, self.at_work + begin
+        metered.requests_open(self.at_work, self.open - self.at_work)

@@ -29,6 +29,7 @@ from b200_kernels.checkpoints import UnsupportedPair
 from b200_kernels.engine import EngineCapabilities
 from pipelines.media.media_error import MediaError
 from pipelines.records import Cue
+from ray_apps import metered
 from ray_apps.serving import answers, page
 from ray_apps.serving.admission import Admission
 from ray_apps.serving.errors import ApiError, invalid, of_medium, too_late, unavailable
@@ -224,7 +225,9 @@ class _Service:
         retry = self.settings.door.retry_after_s
         try:
             async with asyncio.timeout(until - time.monotonic()), self.admission.working():
-                return await self.work.run(asked, until - time.monotonic(), tell)
+                done = await self.work.run(asked, until - time.monotonic(), tell)
+                metered.translated(done.medium)
+                return done
         except MediaError as error:
             raise of_medium(error.failure, retry) from error
         except UnsupportedPair as error:
@@ -253,8 +256,10 @@ class _Service:
                 done = await self._worked(asked, until, tell)
                 events.put_nowait(answers.event(answers.done_event(done, self.demo_model)))
             except ApiError as error:
+                metered.failed(error.code)
                 events.put_nowait(answers.event({"type": "error", **error.body}))
             except Exception:
+                metered.failed(_own_fault().code)
                 log.exception("a streamed request failed")
                 events.put_nowait(answers.event({"type": "error", **_own_fault().body}))
             finally:
@@ -361,13 +366,16 @@ class _Door:
         self.app, self.keys, self.settings = app, keys, settings
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        with _Counted(scope, send) as counted:
             try:
                 scope.setdefault("state", {})[OWNER] = self._admitted(scope)
             except ApiError as refusal:
-                await _response(refusal)(scope, receive, send)
+                await _response(refusal)(scope, receive, counted.send)
                 return
-        await self.app(scope, receive, _with_headers(send))
+            await self.app(scope, receive, _with_headers(counted.send))
 
     def _admitted(self, scope: Scope) -> str:
         """Name of the key that asks, empty where none is asked for. Raises ApiError."""
@@ -401,6 +409,28 @@ def _is_known(host: str, names: tuple[str, ...]) -> bool:
         ipaddress.ip_address(name)
         return True
     return name == "localhost" or name in {known.lower() for known in names}
+
+
+class _Counted:
+    """A request on its way, told to the metrics when it ends. Who goes away before an answer counts as 499."""
+
+    def __init__(self, scope: Scope, send: Send) -> None:
+        self._scope, self._send = scope, send
+
+    def __enter__(self) -> _Counted:
+        self._began, self._status = time.monotonic(), 499
+        return self
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self._status = message["status"]
+        await self._send(message)
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _trace: object) -> None:
+        # An error that nobody caught is answered outside of this, with a 500.
+        status = 500 if isinstance(error, Exception) else self._status
+        route = getattr(self._scope.get("route"), "path", "none")
+        metered.request(route, status, time.monotonic() - self._began)
 
 
 def _with_headers(send: Send) -> Send:

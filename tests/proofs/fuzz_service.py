@@ -1,7 +1,7 @@
 """Schemathesis over the service's own OpenAPI document, on a real Ray Serve with the embedded model:
 ``make schemathesis``.
 
-    python -m tests.proofs.fuzz_service [--examples 650] [--json FILE]
+    python -m tests.proofs.fuzz_service [--examples 250] [--json FILE]
 
 No answer may be a 5xx but 501 and 503, a status or body that the document does not tell, or a 429 or 503 without
 ``Retry-After``.
@@ -39,7 +39,7 @@ NOBODY = "http://127.0.0.1:9/"
 
 
 def main(
-    examples: Annotated[int, typer.Option(help="for each operation that has something to vary")] = 650,
+    examples: Annotated[int, typer.Option(help="for each operation that has something to vary")] = 250,
     json_file: Annotated[Path | None, typer.Option("--json")] = None,
 ) -> None:
     """Exit code 1 where a check fails."""

@@ -26,6 +26,7 @@ from pipelines.settings import MediaLimits
 from ray_apps import batch_job
 from ray_apps.batch_job import run_job
 from ray_apps.plan import plan_job
+from ray_apps.report.gather import gather
 from ray_apps.settings import Settings
 from ray_apps.stages import Ledger
 from ray_apps.summary import RunSummary
@@ -265,7 +266,7 @@ def test_a_disk_that_is_full_for_a_while_costs_time_and_nothing_else(tmp_path, s
 def test_a_disk_that_stays_full_leaves_the_shards_to_the_next_run(tmp_path, sample_archive, monkeypatch):
     shutil.copy(sample_archive / "clips" / "market.webm", tmp_path / "market.webm")
     monkeypatch.setattr(batch_job, "Ledger", fake_full_disk(tmp_path / "room"))
-    monkeypatch.setattr(batch_job, "PAUSES_S", (0.01,) * 6)
+    monkeypatch.setattr(batch_job, "PAUSES_S", (0.01,))
     full = run_job(settings(tmp_path, tmp_path / "out"), SilentFeedback())
     assert full.shards_done == 0
     assert full.transient == full.shards
@@ -302,3 +303,15 @@ def test_a_film_gets_one_language_though_its_first_shard_is_silent(tmp_path, sam
     plan = plan_job(chosen, SilentFeedback())
     sources = [part.source for part in parts.read_medium(plan.media[0].id)]
     assert sources == ["und"] + ["tr"] * (summary.shards - 1)
+
+
+def test_a_report_tells_the_run_as_it_was(first):
+    out, summary = first
+    facts = gather(Store(str(out)))
+    assert facts.ended is not None
+    assert "CPU" in facts.ended.hardware
+    assert (facts.archive.cues, facts.archive.demo_model) == (summary.cues, True)
+    assert (facts.work.undated, facts.work.audio_s) == (0, pytest.approx(summary.audio_s))
+    assert sum(s.audio_s for s in facts.work.sessions.rows) == pytest.approx(summary.audio_s)
+    told = {stage.stage: stage.total_s for stage in facts.work.stages}
+    assert told == pytest.approx({name: stage.total_s for name, stage in summary.stages.items()})

@@ -378,7 +378,8 @@ def test_translating_is_the_default(given, meant):
 
 
 def test_every_subcommand_is_known_to_main():
-    assert {command.callback.__name__.replace("_", "-") for command in cli.app.registered_commands} == set(cli.COMMANDS)
+    commands = {command.callback.__name__.replace("_", "-") for command in cli.app.registered_commands}
+    assert commands | {group.name for group in cli.app.registered_groups} == set(cli.COMMANDS)
 
 
 def test_a_review_file_is_applied_and_what_is_wrong_with_it_is_told(run, monkeypatch, tmp_path):

@@ -255,7 +255,7 @@ class JobRoutes:
         """Work that may wait for the store, in a thread, its errors told as the API tells them."""
         try:
             return await asyncio.to_thread(work)
-        except NoSuchJob as error:
+        except (NoSuchJob, FileNotFoundError) as error:  # the latter of one that is being removed just now
             raise ApiError(404, "not_found", "there is no such job or file here") from error
         except OSError as error:
             raise unavailable("jobs cannot be looked up just now", self.settings.door.retry_after_s) from error

@@ -55,7 +55,12 @@ def test_what_fails_in_passing_is_done_in_the_end(error):
 
 @pytest.mark.parametrize(
     "error",
-    [FileNotFoundError("gone"), PermissionError("no"), OSError(errno.ENOSPC, "full"), OSError(errno.EROFS, "read-only")],
+    [
+        FileNotFoundError("gone"),
+        PermissionError("no"),
+        OSError(errno.ENOSPC, "full"),
+        OSError(errno.EROFS, "read-only"),
+    ],
 )
 def test_a_plain_no_is_believed_at_once(error):
     call = FakeFailure(lambda: "done", error, times=1)

@@ -38,6 +38,9 @@ class FakeTranslator:
         await self.may.wait()
         return Translation(source, ())
 
+    def tell(self, costs: Any, windows: Any, seconds: float, audio_s: float) -> None:
+        """It has no profile."""
+
 
 def test_an_engine_that_finishes_nothing_is_unhealthy_and_a_busy_one_is_not(monkeypatch):
     monkeypatch.setattr(workers, "time", clock := Clock())

@@ -1,0 +1,80 @@
+"""The service itself, on a free port of this machine, and the memory of its processes. It knows no load."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any
+
+import psutil
+from ray import serve
+
+from ray_apps.serve_app import APP, build
+
+_EVERY_S = 0.25
+_MIB = 2**20
+_KINDS = ("Proxy", "Ingress", "MediaPreparation", "VoxtralTranslator", "ServeController")
+
+
+@contextlib.contextmanager
+def serving(args: dict[str, Any]) -> Iterator[str]:
+    """URL of a service with these ``args`` on the Ray that is joined."""
+    port = free_port()
+    serve.start(http_options={"host": "127.0.0.1", "port": port})
+    try:
+        serve.run(build(args), name=APP, route_prefix="/")
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        serve.shutdown()
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+class Memory:
+    """MiB (resident) of the service's processes with their children, by kind, while it is entered: the most at once."""
+
+    def __init__(self) -> None:
+        self.most: dict[str, float] = {}
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> Memory:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._ended.is_set():
+            now = resident()
+            self.most = {kind: max(self.most.get(kind, 0.0), now.get(kind, 0.0)) for kind in {*self.most, *now}}
+            self._ended.wait(_EVERY_S)
+
+
+def resident() -> dict[str, float]:
+    """MiB now, by kind and ``all``. Ray names its processes by what they do; they are this one's descendants."""
+    found: defaultdict[str, float] = defaultdict(float)
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            kind = _kind(process)
+            if kind:
+                found[kind] += process.memory_info().rss / _MIB
+    found["all"] = sum(found.values())
+    return {kind: round(mib, 1) for kind, mib in found.items()}
+
+
+def _kind(process: psutil.Process) -> str | None:
+    """Of a replica, or of the decoder that a replica has started."""
+    line = " ".join(process.cmdline())
+    if "decode_child" in line:
+        return "decoders"
+    return next((kind for kind in _KINDS if line.startswith("ray::") and kind in line), None)
