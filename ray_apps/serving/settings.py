@@ -22,8 +22,8 @@ class DoorLimits(BaseModel):
     upload_bytes: int = Field(2 * 2**30, gt=0, description="of a request's body")
     field_bytes: int = Field(64 * 2**10, gt=0, description="of one form field that is no file")
     parts: int = Field(64, gt=0, description="of a form")
-    working: int = Field(8, gt=0, description="requests whose medium is worked on at a time, each ingress replica")
-    waiting: int = Field(24, ge=0, description="requests beyond these that may be open; the next is answered 429")
+    working: int = Field(16, gt=0, description="requests whose medium is worked on at a time, each ingress replica")
+    waiting: int = Field(16, ge=0, description="requests beyond these that may be open; the next is answered 429")
     deadline_s: float = Field(3600.0, gt=0, description="from a request's first byte to its answer's last; then 504")
     retry_after_s: int = Field(10, gt=0, description="what a 429 or 503 asks a client to wait")
 

@@ -11,6 +11,7 @@ import asyncio
 import hashlib
 import json
 import multiprocessing
+import queue
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -34,6 +35,8 @@ from ray_apps.serving.work import Asked, Work
 from ray_apps.serving.workers import MediaPreparation
 from ray_apps.translator import Translation, TranslatorSettings, VoxtralTranslator
 
+_LOOK_S = 5.0
+"""Without an answer, before it is looked whether everybody lives."""
 _WINDOWS = 64
 """In flight of one clip: more than any has."""
 
@@ -69,7 +72,11 @@ def run_direct(plan: DirectPlan, clips: Sequence[Clip], requests: int, at_once: 
     try:
         answers: list[Answer] = []
         while len(answers) < requests:
-            answers.append(told.get(timeout=600))
+            try:
+                answers.append(told.get(timeout=_LOOK_S))
+            except queue.Empty:
+                if any(process.exitcode is not None and process.exitcode != 0 for process in processes):
+                    raise RuntimeError("a process died; its words are above") from None
         return answers
     finally:
         for process in processes:

@@ -61,7 +61,10 @@ class Memory:
 
 
 def resident() -> dict[str, float]:
-    """MiB now, by kind and ``all``. Ray names its processes by what they do; they are this one's descendants."""
+    """MiB now, by kind and ``all``; memory that processes share counts for each.
+
+    Ray names its processes by what they do; they are this one's descendants, as this one has started Ray.
+    """
     found: defaultdict[str, float] = defaultdict(float)
     for process in psutil.Process().children(recursive=True):
         with contextlib.suppress(psutil.Error):
