@@ -172,11 +172,7 @@ def _media(settings: ServeSettings, recipe: Recipe, resources: ResourcePlan) -> 
         autoscaling_config=AutoscalingConfig(min_replicas=1, max_replicas=resources.listen_tasks),
         graceful_shutdown_timeout_s=settings.media.wall_s,
         ray_actor_options={"num_cpus": resources.listen_cpus, **_placed(settings)},
-    )(MediaPreparation).bind(settings.vad, settings.windows, recipe.window_s, _profile(settings))
-
-
-def _profile(settings: ServeSettings) -> str | None:
-    return SERVICE if settings.profiling else None
+    )(MediaPreparation).bind(settings.vad, settings.windows, recipe.window_s, SERVICE if settings.profiling else None)
 
 
 def _translator(
@@ -187,18 +183,8 @@ def _translator(
         policy_kwargs={"waiting_audio_s": settings.waiting_audio_s, "window_s": recipe.window_s},
     )
     in_flight = _in_flight(resources)
-    actor = TranslatorSettings(
-        model=checkpoint.name,
-        gate=settings.gate,
-        engine=recipe.engine,
-        dtype=recipe.dtype,
-        kv_cache=recipe.kv_cache,
-        deterministic=recipe.deterministic,
-        threads=resources.torch_threads,
-        fingerprint=recipe.fingerprint,
-        profile=_profile(settings),
-    )
-    actor = translator_settings(settings, checkpoint, recipe, resources)
+    told = {"profile": SERVICE if settings.profiling else None}
+    actor = translator_settings(settings, checkpoint, recipe, resources).model_copy(update=told)
     return serve.deployment(
         name=TRANSLATOR,
         max_ongoing_requests=in_flight,
@@ -220,7 +206,7 @@ def _translator(
 def translator_settings(
     settings: ServeSettings, checkpoint: Checkpoint, recipe: Recipe, resources: ResourcePlan
 ) -> TranslatorSettings:
-    """What every translator is told."""
+    """What every translator is told, but for the service's profile."""
     return TranslatorSettings(
         model=checkpoint.name,
         gate=settings.gate,

@@ -102,7 +102,7 @@ def _place(split: SplitResult) -> tuple[str, str, int | None]:
 
 
 def _is_public(address: Address) -> bool:
-    """Also of IPv6 addresses that carry an IPv4 one: all of those are reserved, but for 6to4's."""
-    carried = getattr(address, "sixtofour", None)
+    """None that carries an IPv4 address is: those are reserved, or 6to4's, which nobody needs any more (RFC 7526)."""
+    carries = getattr(address, "sixtofour", None) is not None
     special = address.is_multicast or address.is_reserved or address.is_unspecified
-    return address.is_global and not special and (carried is None or _is_public(carried))
+    return address.is_global and not special and not carries

@@ -314,4 +314,4 @@ def test_a_report_tells_the_run_as_it_was(first):
     assert (facts.work.undated, facts.work.audio_s) == (0, pytest.approx(summary.audio_s))
     assert sum(s.audio_s for s in facts.work.sessions.rows) == pytest.approx(summary.audio_s)
     told = {stage.stage: stage.total_s for stage in facts.work.stages}
-    assert told == pytest.approx({name: stage.total_s for name, stage in summary.stages.items()})
+    assert told == pytest.approx({name: stage["total_s"] for name, stage in summary.stages.items()})
