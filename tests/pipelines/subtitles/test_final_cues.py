@@ -38,7 +38,7 @@ def window(segments: list[Segment], text: str) -> PartWindow:
 
 
 @given(media())
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 def test_no_later_speech_changes_a_final_cue(medium: tuple[list[PartWindow], float]) -> None:
     windows, duration_s = medium
     for known in range(1, len(windows)):
