@@ -76,8 +76,8 @@ def resident() -> dict[str, float]:
 
 
 def _kind(process: psutil.Process) -> str | None:
-    """Of a replica, or of the decoder that a replica has started."""
+    """Of a replica, or of a replica's decoders and the warm parent that they fork from."""
     line = " ".join(process.cmdline())
-    if "decode_child" in line:
+    if "pipelines.media." in line:
         return "decoders"
     return next((kind for kind in _KINDS if line.startswith("ray::") and kind in line), None)
