@@ -1,4 +1,4 @@
-"""The service itself, on a free port of this machine, and the memory of its processes. It knows no load."""
+"""The service itself, on a free port of this machine, and what its processes use. It knows no load."""
 
 from __future__ import annotations
 
@@ -73,6 +73,23 @@ def resident() -> dict[str, float]:
                 found[kind] += process.memory_info().rss / _MIB
     found["all"] = sum(found.values())
     return {kind: round(mib, 1) for kind, mib in found.items()}
+
+
+def cpu_seconds() -> dict[str, float]:
+    """CPU seconds since the start of every process that this one has started and that lives, by kind; what a process
+    waited for counts as its own. ``Ray``: what Ray runs beside the service's own.
+    """
+    found: defaultdict[str, float] = defaultdict(float)
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            found[_kind(process) or "Ray"] += sum(process.cpu_times()[:4])
+    return dict(found)
+
+
+def spent(before: dict[str, float]) -> dict[str, float]:
+    """CPU seconds since then, by kind."""
+    now = cpu_seconds()
+    return {kind: round(max(0.0, seconds - before.get(kind, 0.0)), 2) for kind, seconds in sorted(now.items())}
 
 
 def _kind(process: psutil.Process) -> str | None:
