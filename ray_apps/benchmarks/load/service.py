@@ -13,6 +13,7 @@ import psutil
 from ray import serve
 
 from ray_apps.serve_app import APP, build
+from ray_apps.serving.run import LOGGING
 
 _EVERY_S = 0.25
 _MIB = 2**20
@@ -23,9 +24,9 @@ _KINDS = ("Proxy", "Ingress", "MediaPreparation", "VoxtralTranslator", "ServeCon
 def serving(args: dict[str, Any]) -> Iterator[str]:
     """URL of a service with these ``args`` on the Ray that is joined."""
     port = free_port()
-    serve.start(http_options={"host": "127.0.0.1", "port": port})
+    serve.start(http_options={"host": "127.0.0.1", "port": port}, logging_config=LOGGING)
     try:
-        serve.run(build(args), name=APP, route_prefix="/")
+        serve.run(build(args), name=APP, route_prefix="/", logging_config=LOGGING)
         yield f"http://127.0.0.1:{port}"
     finally:
         serve.shutdown()
