@@ -1,4 +1,8 @@
-"""What a job is asked for: a manifest of addresses as JSON, or a form with media."""
+"""What a job is asked for: a manifest of addresses as JSON, or a form with media.
+
+A body that is as large as may be can hold millions of values. So lists are counted before their items are looked at,
+and a wrong medium is the last one that is.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +14,14 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from pipelines.languages import language_code
 from pipelines.subtitles.subtitle_files import FORMATS
-from ray_apps.serving.errors import invalid
+from ray_apps.serving.errors import ApiError, invalid
 from ray_apps.serving.uploads import FILE
 
 MANIFEST_BYTES = 16 * 2**20
 """Of a body with addresses; one of media may have as many as any upload."""
 _LONGEST_NAME = 100
+_MOST_NAMES = 20
+"""Languages or formats of a list."""
 _Form = TypeVar("_Form", bound="JobForm")
 
 
@@ -29,13 +35,17 @@ def _listed(value: Any) -> Any:
     """``"fr,en"``, ``["fr", "en"]`` and, from a form, ``["fr,en"]`` mean the same."""
     if isinstance(value, str):
         value = [value]
-    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+    if not isinstance(value, list):
+        return value
+    if len(value) + sum(item.count(",") for item in value if isinstance(item, str)) > _MOST_NAMES:
+        raise ValueError(f"there may be {_MOST_NAMES}")
+    if all(isinstance(item, str) for item in value):
         return [part.strip() for item in value for part in item.split(",") if part.strip()]
     return value
 
 
 Language = Annotated[str, Field(max_length=_LONGEST_NAME), AfterValidator(language_code)]
-Languages = Annotated[tuple[Language, ...], BeforeValidator(_listed), Field(max_length=20)]
+Languages = Annotated[tuple[Language, ...], BeforeValidator(_listed)]
 Formats = Annotated[
     tuple[Annotated[str, AfterValidator(_known_format)], ...], BeforeValidator(_listed), Field(min_length=1)
 ]
@@ -69,21 +79,31 @@ class ListedMedium(BaseModel):
 
 
 def _as_row(value: Any) -> Any:
+    if isinstance(value, dict) and len(value) > len(ListedMedium.model_fields):
+        raise ValueError(f"known fields are {', '.join(ListedMedium.model_fields)}")  # not an error for each other one
     return {"url": value} if isinstance(value, str) else value
 
 
 class ManifestForm(JobForm):
     """A job of addresses."""
 
-    media: tuple[Annotated[ListedMedium, BeforeValidator(_as_row)], ...] = Field(min_length=1)
+    media: tuple[Annotated[ListedMedium, BeforeValidator(_as_row)], ...] = Field(min_length=1, fail_fast=True)
 
 
-def manifest(body: bytes) -> ManifestForm:
-    """Raises ApiError (400)."""
+def check_count(media: int, most: int) -> None:
+    """Raises ApiError (413)."""
+    if media > most:
+        raise ApiError(413, "too_many_media", f"a job may have {most} media here", param="media")
+
+
+def manifest(body: bytes, most_media: int) -> ManifestForm:
+    """Raises ApiError (400, or 413 for more media than may be)."""
     try:
         values = json.loads(body)
     except (ValueError, RecursionError) as error:
         raise invalid("the body is no JSON", code="malformed_json") from error
+    media = values.get("media") if isinstance(values, dict) else None
+    check_count(len(media) if isinstance(media, list) else 0, most_media)
     return _validated(ManifestForm, values)
 
 
@@ -114,8 +134,9 @@ def _validated(form: type[_Form], values: Any) -> _Form:
 
 def body_schema() -> dict[str, Any]:
     """The request body of ``POST /v1/jobs`` in an OpenAPI document."""
-    text, texts = {"type": "string"}, {"type": "array", "items": {"type": "string"}}
-    formats = {"type": "array", "minItems": 1, "items": {"type": "string", "enum": list(FORMATS)}}
+    text: dict[str, Any] = {"type": "string"}
+    texts = {"type": "array", "maxItems": _MOST_NAMES, "items": text}
+    formats = {"type": "array", "minItems": 1, "maxItems": _MOST_NAMES, "items": text | {"enum": list(FORMATS)}}
     shared = {"model": text, "language": text}
     row = {
         "type": "object",

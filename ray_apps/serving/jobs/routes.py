@@ -28,7 +28,15 @@ from pipelines.subtitles.subtitle_files import DEMO_NOTICE
 from ray_apps.serving.admission import Admission
 from ray_apps.serving.errors import ApiError, invalid, media_message, too_late, unavailable
 from ray_apps.serving.jobs.folder import JobFolder, NoSuchJob
-from ray_apps.serving.jobs.forms import MANIFEST_BYTES, JobForm, ManifestForm, body_schema, job_form, manifest
+from ray_apps.serving.jobs.forms import (
+    MANIFEST_BYTES,
+    JobForm,
+    ManifestForm,
+    body_schema,
+    check_count,
+    job_form,
+    manifest,
+)
 from ray_apps.serving.jobs.records import ENDED, Ask, Status, new_id
 from ray_apps.serving.settings import ServeSettings
 from ray_apps.serving.uploads import receive_several, spooled_folder
@@ -67,6 +75,7 @@ class JobRoutes:
         self.admission, self.spool = admission, spool
         self._folder = JobFolder(settings.jobs.folder) if settings.jobs.folder else None
         self._adding = asyncio.Lock()
+        self._reading = asyncio.Lock()
 
     @property
     def folder(self) -> JobFolder:
@@ -97,17 +106,18 @@ class JobRoutes:
 
     async def _arrived(self, request: Request, stack: contextlib.ExitStack) -> tuple[JobForm, list[Path]]:
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() == "application/json":
-            return await asyncio.to_thread(manifest, await _whole(request.stream())), []
+            body = await _whole(request.stream())
+            async with self._reading:  # one at a time: what JSON becomes is many times as large as its bytes
+                return await asyncio.to_thread(manifest, body, self.settings.jobs.media), []
         folder = stack.enter_context(spooled_folder(self.spool))
         uploads = await receive_several(request.stream(), dict(request.headers), folder, self.settings.door)
+        check_count(len(uploads.files), self.settings.jobs.media)
         return job_form(uploads.fields), uploads.files
 
     def _ask(self, form: JobForm, owner: str, media: int) -> Ask:
         """Raises ApiError for what could never be done."""
         jobs = self.settings.jobs
         self.check_model(form.model)
-        if media > jobs.media:
-            raise ApiError(413, "too_many_media", f"a job may have {jobs.media} media here", param="media")
         source, targets = form.language or self.settings.source_code, form.to_language or (self.settings.target_code,)
         self._check_pairs(source, targets, "to_language")
         if isinstance(form, ManifestForm):

@@ -9,10 +9,12 @@ from typing import Any
 
 import httpx2
 import pytest
+from pydantic import ValidationError
 
 from pipelines.archive.storage import StoreError
 from pipelines.ledger.finished_files import FinishedFile
 from ray_apps.serving.jobs.folder import JobFolder
+from ray_apps.serving.jobs.forms import ManifestForm
 from ray_apps.serving.jobs.records import Problem, Status
 from ray_apps.serving.keys import add_key
 from tests.ray_apps.serving.asgi_service import Service
@@ -118,6 +120,34 @@ def test_an_address_that_is_not_allowed_is_refused_and_nothing_stays(service, fo
 def test_a_field_that_does_not_fit_is_named(service, body, param):
     answer = posted(service, **body)
     assert (answer.status_code, answer.json()["error"]["param"]) == (400, param)
+
+
+@pytest.mark.parametrize("entry", ["", 1, None, [], {"path": 1}])
+def test_a_body_of_countless_media_is_refused_before_one_is_looked_at(service, folder, monkeypatch, entry):
+    """As many as 16 MiB hold would each become an object, or an error, of hundreds of bytes."""
+    monkeypatch.setattr(ManifestForm, "model_validate", lambda _: pytest.fail("validated"))
+    answer = posted(service, media=[entry] * 10_001)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (413, "too_many_media")
+    assert folder.store.list() == []
+
+
+@pytest.mark.parametrize(
+    ("body", "param"),
+    [
+        ({"media": [1] * 9_000}, "media.0"),
+        ({"media": [{"url": ALLOWED} | {str(n): n for n in range(9_000)}]}, "media.0"),
+        ({"formats": ["docx"] * 9_000}, "formats"),
+        ({"formats": "srt," * 9_000}, "formats"),
+        ({"to_language": ["fr"] * 9_000 + [1]}, "to_language"),
+        ({"media": [{"url": ALLOWED, "to_language": "fr," * 9_000}] * 100}, "media.0.to_language"),
+    ],
+)
+def test_of_countless_errors_no_list_is_made(service, body, param):
+    answer = posted(service, **body)
+    assert (answer.status_code, answer.json()["error"]["param"]) == (400, param)
+    with pytest.raises(ValidationError) as raised:
+        ManifestForm.model_validate({"media": [ALLOWED]} | body)
+    assert raised.value.error_count() <= 2
 
 
 def test_bodies_that_are_no_job_are_refused(service, folder):
