@@ -61,18 +61,17 @@ class Ingress:
         self,
         settings: ServeSettings,
         served: Served,
-        model: str,
+        drivers: Drivers | None,
         media: DeploymentHandle,
         translator: DeploymentHandle,
     ) -> None:
-        """``model`` is what the translators open, and what jobs are done with."""
+        """``drivers`` do the jobs; None: there are none."""
         self.settings, self.served, self.workers = settings, served, Replicas(media, translator)
         self.spool = Path(settings.spool or tempfile.gettempdir())
         self.spool.mkdir(parents=True, exist_ok=True)
         sweep(self.spool, 2 * settings.door.deadline_s)
-        if settings.jobs.folder:
-            drivers = Drivers(settings.jobs.folder, settings, model)
-            Keeper(JobFolder(settings.jobs.folder), settings.jobs, drivers).start()
+        if drivers:
+            Keeper(JobFolder(drivers.folder_url), settings.jobs, drivers, drivers.build).start()
 
     def __serve_build_asgi_app__(self) -> FastAPI:
         return make_app(self.settings, self.served, self.workers, self.spool)
@@ -120,6 +119,12 @@ def _with_jobs_folder(settings: ServeSettings) -> ServeSettings:
     store.write_bytes("writable", b"")
     store.delete("writable")
     return settings.model_copy(update={"jobs": settings.jobs.model_copy(update={"folder": store.url})})
+
+
+def _drivers(settings: ServeSettings, model: str) -> Drivers | None:
+    """Of the service's jobs, with the model that its translators open. Raises StoreError."""
+    folder = settings.jobs.folder
+    return Drivers(folder, settings, model, JobFolder(folder).new_build()) if folder else None
 
 
 def _accelerator(settings: ServeSettings) -> Accelerator:
@@ -240,7 +245,7 @@ def _ingress(
         backpressure_config=BackpressureConfig(status_code=503, retry_after_s=door.retry_after_s),
         graceful_shutdown_timeout_s=door.deadline_s,
         ray_actor_options={"num_cpus": resources.light_cpus, **_placed(settings)},
-    )(serve.ingress()(Ingress)).bind(settings, served, checkpoint.name, media, translator)
+    )(serve.ingress()(Ingress)).bind(settings, served, _drivers(settings, checkpoint.name), media, translator)
 
 
 def _in_flight(resources: ResourcePlan) -> int:

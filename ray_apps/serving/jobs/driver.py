@@ -38,11 +38,12 @@ NAMESPACE = "voxtral-jobs"
 
 @dataclass(frozen=True)
 class Drivers:
-    """The drivers of one folder's jobs, as actors of the cluster that Ray is joined to."""
+    """The drivers of one folder's jobs, as actors of the cluster that Ray is joined to, by one build's settings."""
 
     folder_url: str
     settings: ServeSettings
     model: str
+    build: int
 
     def start(self, job: str) -> None:
         """Let a driver work on it, one that is there already too; to one at work it means nothing.
@@ -81,8 +82,13 @@ _ACTOR: Any = ray.remote(_Driver)
 
 
 def drive(drivers: Drivers, job: str) -> None:
-    """Work on a job until it has ended, somebody wants it to, or something passing is in the way."""
+    """Work on a job until it has ended, somebody wants it to, or something passing is in the way.
+
+    One that came up late, when there is a keeper of a newer build, leaves the job to the driver that this one starts.
+    """
     folder = JobFolder(drivers.folder_url)
+    if folder.has_newer(drivers.build):
+        return
     with contextlib.suppress(NoSuchJob, LeaseHeld, KeyboardInterrupt), terminated_as_interrupted(), folder.lease(job):
         ask = folder.ask(job)
         if folder.is_open(job) and not folder.is_cancelled(job):

@@ -7,7 +7,8 @@
     work/<id>/              output folder of the batch job
     results/<id>.json       the files of a job that has ended
     loose/<id>              files of this id belong to no job: one that is being added, or taken away
-    _voxtral/lease/         who drives which job, and who starts drivers
+    builds/<number>         the newest configuration that a service was built from
+    _voxtral/lease/         who drives which job, who starts drivers, and which builds somebody is there of
 
 It knows any store that fsspec reaches, and nothing of Ray or HTTP.
 """
@@ -25,12 +26,16 @@ from pydantic import TypeAdapter, ValidationError
 from pipelines.archive.storage import TEMPORARY, Store
 from pipelines.ledger.finished_files import FinishedFile, finished_files
 from pipelines.ledger.lease import Lease
+from pipelines.ledger.parts import ROOT
 from ray_apps.serving.jobs.records import ENDED, Ask, State, Status, is_id
 
 _FILES = TypeAdapter(tuple[FinishedFile, ...])
 _ADDING_S = 24 * 3600.0
 """After so long what was being added is not added any more."""
 _GOING = b"going"
+_LEASES = f"{ROOT}/lease"
+_OF_BUILD = "keeper-"
+"""Begins the names of the leases of builds."""
 
 
 class NoSuchJob(KeyError):
@@ -175,6 +180,38 @@ class JobFolder:
     def lease(self, name: str) -> Lease:
         """Who holds it drives the job of this id; ``keeper`` starts drivers."""
         return Lease(self.store, name)
+
+    def new_build(self) -> int:
+        """A number above those of all builds before it, by no clock; of two at once each gets its own.
+
+        Raises StoreError where the folder cannot be written.
+        """
+        before = self._numbers("builds", "builds/")
+        number = max(before, default=0) + 1
+        while not self.store.create(f"builds/{number}", b""):
+            number += 1
+        for old in before:
+            self.store.delete(f"builds/{old}")
+        for old in self._with_lease():
+            if old < number and not self.build_lease(old).is_held():
+                self.store.delete(f"{_LEASES}/{_OF_BUILD}{old}.json")
+        return number
+
+    def build_lease(self, build: int) -> Lease:
+        """Who holds it is there to start drivers by this build's settings, if no newer build has somebody."""
+        return self.lease(f"{_OF_BUILD}{build}")
+
+    def has_newer(self, build: int) -> bool:
+        """Whether somebody of a newer build is there, who is to start drivers then."""
+        return any(self.build_lease(other).is_held() for other in self._with_lease() if other > build)
+
+    def _with_lease(self) -> list[int]:
+        """Builds of which somebody is there, or was."""
+        return self._numbers(_LEASES, f"{_LEASES}/{_OF_BUILD}")
+
+    def _numbers(self, where: str, begin: str) -> list[int]:
+        names = (path.removeprefix(begin).removesuffix(".json") for path in self.store.list(where))
+        return [int(name) for name in names if name.isdecimal()]
 
     def _list(self, job: str) -> str:
         return f"lists/{job}.jsonl"

@@ -1,12 +1,15 @@
 """Who sees to it that jobs are driven: starts drivers in order, again where one died, and ends what is to end.
 
 One keeper works on a folder at a time, whoever holds its lease: each ingress replica of each service on the folder has
-one, and the next takes over when it dies. Everything is read from the folder anew, so a keeper that starts knows as
-much as the one before it. It knows no Ray: ``drivers`` is told what to start, and asked what lives.
+one, and the next takes over when it dies. It starts drivers by the settings that its ingress was built with. So while
+there is one of a newer build, those of older ones step aside: an ingress that a rollout replaces lives until its last
+request has ended. Everything is read from the folder anew, so a keeper that starts knows as much as the one before it.
+It knows no Ray: ``drivers`` is told what to start, and asked what lives.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
@@ -34,27 +37,36 @@ class Starts(Protocol):
 class Keeper:
     """Of one process; ``run`` in a thread of its own."""
 
-    def __init__(self, folder: JobFolder, limits: JobSettings, drivers: Starts) -> None:
-        self.folder, self.limits, self.drivers = folder, limits, drivers
+    def __init__(self, folder: JobFolder, limits: JobSettings, drivers: Starts, build: int) -> None:
+        """``build`` is the number of the build that ``limits`` and ``drivers`` are of."""
+        self.folder, self.limits, self.drivers, self.build = folder, limits, drivers, build
         self._started: set[str] = set()
 
     def run(self) -> None:
         """For ever."""
         while True:
             try:
-                with self.folder.lease("keeper") as lease:
+                with self.folder.build_lease(self.build) as ours:
                     while True:
-                        lease.check()
-                        self.look()
+                        ours.check()
+                        self.keep()
                         time.sleep(LOOK_S)
             except LeaseHeld:
-                pass  # another one keeps them
+                pass  # another one of this build is there
             except Exception:
                 log.exception("jobs are not looked after just now")
             time.sleep(LOOK_S)
 
     def start(self) -> None:
         threading.Thread(target=self.run, name="voxtral-keeper", daemon=True).start()
+
+    def keep(self) -> None:
+        """Look after the jobs until another one does, or one of a newer build is there to."""
+        with contextlib.suppress(LeaseHeld), self.folder.lease("keeper") as lease:
+            while not self.folder.has_newer(self.build):
+                lease.check()
+                self.look()
+                time.sleep(LOOK_S)
 
     def look(self) -> None:
         """Do what is to be done now."""

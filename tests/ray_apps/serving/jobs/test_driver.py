@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,8 @@ JOBS = {"urls": ["https://media.example/"], "networks": ["10.0.0.0/8"], "running
 
 @pytest.fixture
 def drivers(tmp_path: Path) -> Drivers:
-    return Drivers(str(tmp_path), ServeSettings(jobs={"folder": str(tmp_path), **JOBS}), "embedded")
+    settings = ServeSettings(jobs={"folder": str(tmp_path), **JOBS})
+    return Drivers(str(tmp_path), settings, "embedded", JobFolder(str(tmp_path)).new_build())
 
 
 @pytest.fixture(autouse=True)
@@ -59,7 +61,7 @@ def test_a_job_runs_with_the_services_model_its_own_media_and_its_share(drivers)
     assert made.media.urls == drivers.settings.jobs.rules
     assert batch_settings(drivers, folder, added(drivers, urls=False)).media.urls is None
     apart = drivers.settings.model_copy(update={"nodes": {"pool": "serving"}})
-    assert batch_settings(Drivers(drivers.folder_url, apart, "embedded"), folder, ask).share == 0.5
+    assert batch_settings(replace(drivers, settings=apart), folder, ask).share == 0.5
 
 
 def test_a_pair_that_the_model_refuses_fails_the_job(drivers, monkeypatch):
@@ -96,6 +98,25 @@ def test_only_who_holds_the_lease_drives(drivers, monkeypatch):
     with JobFolder(drivers.folder_url).lease(ask.id):
         drive(drivers, ask.id)
     assert JobFolder(drivers.folder_url).status(ask.id) == Status()
+
+
+def test_one_that_comes_up_after_a_rollout_leaves_the_job_to_the_new_settings(drivers, monkeypatch):
+    """Its own may refuse an address that the new ones allow, or fetch from a host that they took away."""
+    folder = JobFolder(drivers.folder_url)
+    ask, ran = added(drivers), []
+
+    def fake_run(settings: Settings, _feedback: Feedback) -> None:
+        ran.append(settings.model)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(driver, "run_job", fake_run)
+    newer = replace(drivers, model="newer", build=folder.new_build())
+    with folder.build_lease(newer.build):
+        drive(drivers, ask.id)
+        assert (ran, folder.status(ask.id)) == ([], Status())
+        drive(newer, ask.id)
+    drive(drivers, ask.id)  # a rollout that failed leaves the old ones at work
+    assert ran == ["newer", "embedded"]
 
 
 def test_a_wish_to_end_it_interrupts_the_run(drivers, monkeypatch):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+from pipelines.archive.storage import Store, StoreError
 from pipelines.ledger.lease import Lease
 from pipelines.ledger.output_names import OutputNames
 from pipelines.ledger.parts import PartStore
@@ -60,8 +63,26 @@ def added(folder: JobFolder, created_at: int = 0) -> str:
     return job
 
 
-def keeping(folder: JobFolder, drivers: FakeDrivers, **limits: float) -> Keeper:
-    return Keeper(JobFolder(folder.store.url), JobSettings(folder=folder.store.url, **limits), drivers)
+def keeping(folder: JobFolder, drivers: FakeDrivers, build: int = 1, **limits: float) -> Keeper:
+    return Keeper(JobFolder(folder.store.url), JobSettings(folder=folder.store.url, **limits), drivers, build)
+
+
+class Ended(BaseException):
+    """Ends a keeper where it would sleep."""
+
+
+def at_each_pause(monkeypatch: pytest.MonkeyPatch, *happens: Callable[[], object]) -> None:
+    """What happens while a keeper sleeps, one after the other; then it ends."""
+    coming = iter(happens)
+
+    def pause(_seconds: float) -> None:
+        next(coming, ended)()
+
+    def ended() -> None:
+        raise Ended
+
+    # Not time.sleep itself: other threads of this process sleep too.
+    monkeypatch.setattr(keeper, "time", SimpleNamespace(sleep=pause, time=time.time))
 
 
 def test_the_oldest_come_first_and_so_many_at_a_time(folder):
@@ -202,23 +223,110 @@ def test_one_keeper_at_a_time(folder, monkeypatch):
     """The second waits for the lease, and starts nothing before it has it."""
     drivers = FakeDrivers(folder)
     added(folder)
-    looked = []
-
-    class Ended(BaseException):
-        pass
-
-    def pause(_seconds: float) -> None:
-        looked.append(list(drivers.started))
-        raise Ended
-
-    # Not time.sleep itself: other threads of this process sleep too.
-    monkeypatch.setattr(keeper, "time", SimpleNamespace(sleep=pause, time=time.time))
-    with folder.lease("keeper"), pytest.raises(Ended):
-        keeping(folder, drivers).run()
-    assert looked == [[]]
+    at_each_pause(monkeypatch)
+    for name in ("keeper", "keeper-1"):  # of another build, and of another replica of this one
+        with folder.lease(name), pytest.raises(Ended):
+            keeping(folder, drivers).run()
+        assert drivers.started == []
     with pytest.raises(Ended):
         keeping(folder, drivers).run()
     assert len(drivers.started) == 1
+
+
+def test_a_keeper_of_an_older_build_steps_aside_while_there_is_one_of_a_newer(folder, monkeypatch):
+    """As after a rollout, when the old ingress ends its requests yet; if the new one dies, the old one goes on."""
+    old, new = FakeDrivers(folder), FakeDrivers(folder)
+    first, second = folder.new_build(), folder.new_build()
+    newer = folder.build_lease(second)
+
+    def rolled_out() -> None:
+        newer.__enter__()
+        added(folder)
+
+    def the_new_one_keeps() -> None:
+        assert (old.started, folder.lease("keeper").is_held()) == ([], False)
+        with folder.lease("keeper"):
+            keeping(folder, new, second).look()
+        assert len(new.started) == 1
+
+    def the_new_one_dies() -> None:
+        new.die(new.started[0])
+        newer.__exit__(None, None, None)
+
+    at_each_pause(monkeypatch, rolled_out, the_new_one_keeps, the_new_one_dies)
+    with pytest.raises(Ended):
+        keeping(folder, old, first).run()
+    assert old.started == new.started
+
+
+def test_a_keeper_that_waits_says_that_it_is_there(folder, monkeypatch):
+    """What makes one of an older build step aside; and one of the older builds does not keep the newer waiting."""
+    drivers, seen = FakeDrivers(folder), []
+    first, second = folder.new_build(), folder.new_build()
+    older = folder.lease("keeper")
+    older.__enter__()
+    added(folder)
+
+    def steps_aside() -> None:
+        seen.extend([folder.has_newer(first), folder.has_newer(second), list(drivers.started)])
+        older.__exit__(None, None, None)
+
+    at_each_pause(monkeypatch, steps_aside)
+    with folder.build_lease(first), pytest.raises(Ended):
+        keeping(folder, drivers, second).run()
+    assert seen == [True, False, []]
+    assert len(drivers.started) == 1
+
+
+def test_a_folder_that_is_away_for_a_moment_starts_nothing_by_old_settings(folder, monkeypatch):
+    drivers = FakeDrivers(folder)
+    first, second = folder.new_build(), folder.new_build()
+    added(folder)
+
+    listed = Store.list
+
+    def away(store: Store, where: str = "") -> list[str]:
+        if where == "_voxtral/lease":
+            raise StoreError("the store is away")
+        return listed(store, where)
+
+    with monkeypatch.context() as broken, folder.build_lease(second):
+        broken.setattr(Store, "list", away)
+        at_each_pause(broken)
+        with pytest.raises(Ended):
+            keeping(folder, drivers, first).run()
+    assert drivers.started == []
+    at_each_pause(monkeypatch)
+    with pytest.raises(Ended):
+        keeping(folder, drivers, first).run()
+    assert len(drivers.started) == 1
+
+
+def test_a_build_is_newer_than_all_before_it_whatever_the_clock_says(folder, monkeypatch):
+    """An older configuration that is deployed again, too: it is built anew."""
+    numbers = [folder.new_build()]
+    monkeypatch.setattr(time, "time", lambda: 0.0)
+    numbers += [JobFolder(folder.store.url).new_build() for _ in range(2)]
+    assert numbers == [1, 2, 3]
+    assert folder.store.list("builds") == ["builds/3"]
+
+
+def test_builds_at_the_same_moment_get_numbers_of_their_own(folder, monkeypatch):
+    """All have looked before one of them writes."""
+    folder.new_build()
+    monkeypatch.setattr(Store, "list", lambda _store, where="": ["builds/1"] if where == "builds" else [])
+    assert [folder.new_build() for _ in range(3)] == [2, 3, 4]
+
+
+def test_a_build_takes_away_what_dead_ones_left_and_nothing_of_those_that_live(folder):
+    dead, living = folder.new_build(), folder.new_build()
+    path = f"_voxtral/lease/keeper-{dead}.json"
+    with folder.build_lease(dead):
+        left = folder.store.read_bytes(path)
+    folder.store.write_bytes(path, left.replace(f'"pid":{os.getpid()}'.encode(), b'"pid":4194305'))
+    with folder.build_lease(living):
+        folder.new_build()
+        assert folder.store.list("_voxtral/lease") == [f"_voxtral/lease/keeper-{living}.json"]
 
 
 def test_uploads_are_kept_whole_until_the_job_ends(folder, tmp_path):
