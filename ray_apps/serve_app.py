@@ -31,13 +31,14 @@ from pipelines.archive.storage import Store
 from ray_apps.plan import CLUSTER_CPU, CLUSTER_GPU, Accelerator, actor_memory_gb, resolve, this_machine
 from ray_apps.profiled import SERVICE
 from ray_apps.ray_session import Share, cluster_share, share_nodes
+from ray_apps.serving.admission import Admission
 from ray_apps.serving.app import Served, make_app
 from ray_apps.serving.autoscaling import WaitingAudio
 from ray_apps.serving.jobs.driver import Drivers
 from ray_apps.serving.jobs.folder import JobFolder
 from ray_apps.serving.jobs.keeper import Keeper
 from ray_apps.serving.settings import ServeSettings
-from ray_apps.serving.uploads import sweep
+from ray_apps.serving.uploads import sweep_now_and_then
 from ray_apps.serving.workers import MediaPreparation, Replicas, Translator
 from ray_apps.settings import Recipe
 from ray_apps.translator import TranslatorSettings
@@ -69,12 +70,19 @@ class Ingress:
         self.settings, self.served, self.workers = settings, served, Replicas(media, translator)
         self.spool = Path(settings.spool or tempfile.gettempdir())
         self.spool.mkdir(parents=True, exist_ok=True)
-        sweep(self.spool, 2 * settings.door.deadline_s)
+        sweep_now_and_then(self.spool, 2 * settings.door.deadline_s)
         if drivers:
             Keeper(JobFolder(drivers.folder_url), settings.jobs, drivers, drivers.build).start()
 
     def __serve_build_asgi_app__(self) -> FastAPI:
-        return make_app(self.settings, self.served, self.workers, self.spool)
+        self._app = make_app(self.settings, self.served, self.workers, self.spool)
+        return self._app
+
+    async def close_door(self) -> int:
+        """Let no request in any more; returns how many are open."""
+        admission: Admission = self._app.state.service.admission
+        admission.close()
+        return admission.open
 
 
 def build(args: dict[str, Any]) -> serve.Application:
