@@ -38,7 +38,7 @@ def _listed(value: Any) -> Any:
     if not isinstance(value, list):
         return value
     if len(value) + sum(item.count(",") for item in value if isinstance(item, str)) > _MOST_NAMES:
-        raise ValueError(f"there may be {_MOST_NAMES}")
+        raise ValueError(f"at most {_MOST_NAMES} may be given")
     if all(isinstance(item, str) for item in value):
         return [part.strip() for item in value for part in item.split(",") if part.strip()]
     return value
