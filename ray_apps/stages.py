@@ -6,6 +6,7 @@ They turn records into rows and exceptions into error rows; the work itself is d
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,7 @@ from pipelines.speech.listen import listen
 from pipelines.speech.vad import SpeechDetector
 from ray_apps import metered, profiled
 from ray_apps.rows import ShardRow, error_row
+from ray_apps.shards import unpacked
 
 
 @functools.cache
@@ -41,6 +43,12 @@ class Ledger:
 
     def parts(self) -> PartStore:
         return PartStore(Store(self.url), self.fingerprint)
+
+
+def deal(row: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """A slice of the archive to a row for each of its shards, in their order."""
+    for shard in unpacked(row["slice"]):
+        yield ShardRow(shard).encode()
 
 
 @dataclass(frozen=True)

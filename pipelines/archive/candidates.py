@@ -49,7 +49,7 @@ _VERSION_KEYS = ("ETag", "etag", "generation", "Content-MD5", "md5Hash", "conten
 _DATE_KEYS = ("LastModified", "Last-Modified", "last_modified", "updated", "created", "modified")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Candidate:
     """A file that may be a medium. ``size`` (bytes) and ``version`` are None where no listing gave them."""
 

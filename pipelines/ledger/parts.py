@@ -320,7 +320,7 @@ def read_ahead(read: Callable[[_T], _R], keys: Sequence[_T], at_once: int = 64) 
     """Keys with what is read for them, in order: many at a time, never more than ``at_once`` in memory."""
     with ThreadPoolExecutor(_READERS) as pool:
         for begin in range(0, len(keys), at_once):
-            batch = keys[begin : begin + at_once]
+            batch = list(keys[begin : begin + at_once])
             yield from zip(batch, pool.map(read, batch), strict=True)
 
 

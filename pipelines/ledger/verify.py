@@ -216,7 +216,7 @@ class _Check:
             self._say(path, ending)
 
     def _rows_of(self, name: TableName, medium_id: str) -> tuple[str, list[TableRow]]:
-        row = next((row for row in self.run.rows if row.medium.id == medium_id), None)
+        row = self.run.rows.find(medium_id)
         return (row.medium.name, self.reader.read(row).tables[name]) if row else (str(medium_id), [])
 
     def _summary(self) -> None:

@@ -29,6 +29,7 @@ from pipelines.archive.filesystems import open_for_reading
 from pipelines.archive.input_lists import LIST_SUFFIXES, ListError, read_list
 from pipelines.archive.inputs import NoInput, find_candidates
 from pipelines.archive.manifest import build_manifest, medium_id
+from pipelines.archive.media import Media
 from pipelines.media import decode
 from pipelines.media.media_error import MediaError
 from pipelines.records import Failure, Medium
@@ -90,7 +91,7 @@ def names(media: Sequence[Medium]) -> list[str]:
     return [medium.name for medium in media]
 
 
-def build(*inputs: str | Path, ear: Ear | None = None, **options: Any) -> list[Medium]:
+def build(*inputs: str | Path, ear: Ear | None = None, **options: Any) -> Media:
     return build_manifest([str(i) for i in inputs], LIMITS, ear or Ear(), **options)
 
 
@@ -490,7 +491,7 @@ def test_real_media_are_known_by_their_content(tmp_path: Path, s3_url: str, monk
 
 def test_media_that_have_not_changed_are_not_opened_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put(tmp_path, {"same.mp3": "media 5", "changed.mp3": "media 6"})
-    known = {medium.id: medium for medium in build(tmp_path)}
+    known = build(tmp_path)
     put(tmp_path, {"changed.mp3": "media 7.5"})
     opened: list[str] = []
 
