@@ -129,8 +129,10 @@ class _FirstShard(SilentFeedback):
     """Ends a run when the first shard is back, and knows when that was."""
 
     at: float | None = None
+    left = 0
 
     def progress(self, **figures: float) -> None:
+        self.left = int(figures.get("shards_total", self.left))
         if figures.get("shards_done", 0) >= 1 and self.at is None:
             self.at = time.time()
             raise KeyboardInterrupt
@@ -147,7 +149,8 @@ def resume(archive: Path, out: Path, began: float) -> dict[str, Any]:
         stack.enter_context(patch.object(batch_job, "write_tables", lambda *_: Totals()))
         summary = batch_job.run_job(_settings(archive, out), ear)
     return {
-        "shards_left": summary.shards - summary.shards_skipped if summary.shards else None,
+        "shards_left": ear.left,
+        "shards_done": summary.shards_done,
         "until_work_begins_s": round(summary.startup_s, 2),
         "until_first_shard_s": round((ear.at or time.time()) - began, 2),
         "peak_gb": _peak_gb(),
