@@ -1,6 +1,6 @@
 """The batch job: an archive in, subtitles and tables out, over Ray Data.
 
-    manifest ─▶ shards ─▶ Listen (CPU tasks) ─▶ VoxtralTranslator (actors) ─▶ Record (the part) ─▶ assemble a medium
+    manifest ─▶ shards ─▶ Listen (CPU tasks) ─▶ VoxtralTranslator (actors; writes the part) ─▶ assemble a medium
 
 One row in and one row out at every stage. The parts are the ledger: what they hold is done, whatever died. It knows
 the order of things and what to try again; what each thing does is said in ``pipelines``, ``stages``, ``translator``.
@@ -50,7 +50,7 @@ from ray_apps.rows import ShardRow, error_row
 from ray_apps.settings import Settings
 from ray_apps.shards import Shards
 from ray_apps.spoken_language import SpokenLanguages
-from ray_apps.stages import Ledger, Listen, Record, deal
+from ray_apps.stages import Listen, deal
 from ray_apps.summary import RunSummary, Tally
 from ray_apps.translator import LANGUAGE_UNKNOWN, TranslatorSettings, VoxtralTranslator
 
@@ -382,8 +382,6 @@ def results(
     """
     settings, recipe = plan.settings, plan.recipe
     configure_data(settings.nodes)
-    # The store's own URL: absolute, where a worker's folder is not the driver's.
-    ledger = Ledger(plan.store.url, recipe.fingerprint)
     translator = TranslatorSettings(
         model=plan.checkpoint.name,
         gate=settings.gate,
@@ -396,7 +394,7 @@ def results(
         window_deadline_s=settings.window_deadline_s,
         max_attempts=settings.max_attempts,
         run=run,
-        ledger_url=plan.store.url,
+        ledger_url=plan.store.url,  # absolute, where a worker's folder is not the driver's
         fingerprint=recipe.fingerprint,
         profile=profile,
     )
@@ -406,11 +404,17 @@ def results(
     # One task deals out all slices in turn, so the order stays; how far it is ahead, says ray_apps/queue_limit.py.
     dealt = rows.flat_map(deal, compute=ray.data.TaskPoolStrategy(size=1), num_cpus=resources.light_cpus)
     heard = dealt.map(
-        Listen(ledger, settings.media, settings.vad, settings.windows, recipe.window_s, profile),
+        Listen(recipe.fingerprint, settings.media, settings.vad, settings.windows, recipe.window_s, profile),
         compute=ray.data.TaskPoolStrategy(size=resources.listen_tasks),
         num_cpus=resources.listen_cpus,
     )
-    translated = heard.map_batches(
+    for row in translated(heard, translator, resources).iter_rows():
+        yield ShardRow.decode(row)
+
+
+def translated(heard: ray.data.Dataset, translator: TranslatorSettings, resources: ResourcePlan) -> ray.data.Dataset:
+    """Rows with windows through the actor pool."""
+    return heard.map_batches(
         VoxtralTranslator,
         batch_size=1,
         batch_format="pyarrow",
@@ -427,8 +431,6 @@ def results(
         num_gpus=resources.actor_gpus or None,
         **bounded_actor_retries(),
     )
-    for row in translated.map(Record(ledger, profile), num_cpus=resources.light_cpus).iter_rows():
-        yield ShardRow.decode(row)
 
 
 def cluster_resources(plan: JobPlan) -> ResourcePlan:

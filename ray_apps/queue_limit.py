@@ -18,7 +18,7 @@ MOST_WAITING = 256
 """Rows between two stages, beside those that are under way in tasks."""
 
 
-class QueueLimit(BackpressurePolicy):  # type: ignore[misc]
+class QueueLimit(BackpressurePolicy):
     """A stage that is ahead of the next one waits."""
 
     def can_add_input(self, op: PhysicalOperator) -> bool:

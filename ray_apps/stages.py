@@ -1,6 +1,6 @@
-"""The stages of the batch job around the actor pool: what Ray Data calls with one row and gets one row from.
+"""The stage of the batch job before the actor pool: what Ray Data calls with one row and gets one row from.
 
-They turn records into rows and exceptions into error rows; the work itself is done in ``pipelines``.
+It turns records into rows and exceptions into error rows; the work itself is done in ``pipelines``.
 """
 
 from __future__ import annotations
@@ -10,8 +10,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from pipelines.archive.storage import Store
-from pipelines.ledger.parts import PartStore
 from pipelines.media.media_error import MediaError
 from pipelines.records import Failure
 from pipelines.settings import MediaLimits, VadSettings, WindowSettings
@@ -34,17 +32,6 @@ def _detector() -> SpeechDetector:
     return SileroVad()
 
 
-@dataclass(frozen=True)
-class Ledger:
-    """Where parts go; small enough to travel with every task."""
-
-    url: str
-    fingerprint: str
-
-    def parts(self) -> PartStore:
-        return PartStore(Store(self.url), self.fingerprint)
-
-
 def deal(row: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """A slice of the archive to a row for each of its shards, in their order."""
     for shard in unpacked(row["slice"]):
@@ -55,7 +42,7 @@ def deal(row: dict[str, Any]) -> Iterator[dict[str, Any]]:
 class Listen:
     """Decode a shard, find its speech, cut it into windows."""
 
-    ledger: Ledger
+    fingerprint: str
     limits: MediaLimits
     vad: VadSettings
     windows: WindowSettings
@@ -84,26 +71,5 @@ class Listen:
     def _failed(self, row: ShardRow, failure: Failure) -> ShardRow:
         """A permanent failure is an error part; any other leaves the shard open, for this run and the next."""
         if failure.permanent:
-            return error_row(row, failure, self.ledger.fingerprint)
+            return error_row(row, failure, self.fingerprint)
         return ShardRow(row.shard, failure=failure)
-
-
-@dataclass(frozen=True)
-class Record:
-    """Write the part, if there is one; what goes on to the driver is small."""
-
-    ledger: Ledger
-    profile: str | None = None
-
-    def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
-        done = ShardRow.decode(row)
-        if done.part is not None:
-            try:
-                with metered.stage("record"), profiled.timed_stage(self.profile, "record", done.shard.name):
-                    self.ledger.parts().write(done.part)
-            except OSError as error:
-                # A full disk or a store that is away must not end the job: the shard stays open.
-                failure = Failure(kind="store", detail=str(error), permanent=False)
-                return ShardRow(done.shard, seconds=done.seconds, failure=failure).encode()
-        summary = done.part.model_copy(update={"windows": ()}) if done.part else None
-        return ShardRow(done.shard, seconds=done.seconds, part=summary, failure=done.failure).encode()

@@ -1,8 +1,8 @@
-"""The one actor class: it owns an engine, and makes shards' windows into parts.
+"""The one actor class: it owns an engine, and makes shards' windows into parts, which it puts into the ledger.
 
 How a window is asked about, judged and asked again is :mod:`ray_apps.window_texts`.
 :class:`VoxtralTranslator` is what the batch job gives to ``map_batches`` and what a Serve deployment wraps; it is a
-plain class that a test calls directly. It knows no files and no subtitles.
+plain class that a test calls directly. It knows no media files and no subtitles.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from quality.similarity import require
 from ray_apps import profiled
 from ray_apps.company import Company
 from ray_apps.metered import TranslatorMeter
+from ray_apps.recording import record
 from ray_apps.rows import ShardRow, error_row
 from ray_apps.window_texts import WindowTexts
 
@@ -65,6 +66,7 @@ class TranslatorSettings(BaseModel):
     run: str = "alone"
     """Names the run among all that work on the ledger."""
     ledger_url: str | None = None
+    """Where parts go; None: a row keeps its part, and nothing is written."""
     fingerprint: str = ""
     profile: str | None = None
     """The book of the run's profile, if there is one."""
@@ -163,8 +165,10 @@ class VoxtralTranslator:
         return pa.Table.from_pylist([row.encode() for row in done])
 
     async def _shard(self, row: ShardRow) -> ShardRow:
-        if row.part is not None or row.failure is not None:
+        if row.failure is not None:
             return row
+        if row.part is not None:
+            return await self._recorded(row)
         async with self._company.joined(lambda: self._begin(row.shard.name), _has_died) as attempt:
             if isinstance(attempt, Failure):
                 return ShardRow(row.shard, failure=attempt)
@@ -178,8 +182,9 @@ class VoxtralTranslator:
                     if done.part is not None and "engine" in done.seconds:
                         shard_s = row.shard.end_s - row.shard.start_s
                         self.tell(costs, row.windows, done.seconds["engine"], shard_s)
+            recorded = await self._recorded(done)
             self._end(attempt)
-            return done
+            return recorded
 
     async def _tried(self, row: ShardRow) -> ShardRow:
         """The row with a part, or with the failure that keeps it open."""
@@ -219,6 +224,12 @@ class VoxtralTranslator:
             done_at=time.time(),
         )
         return ShardRow(shard, seconds=seconds, part=part)
+
+    async def _recorded(self, done: ShardRow) -> ShardRow:
+        """The row once its part is in the ledger, if there is one."""
+        if self.settings.ledger_url is None:
+            return done
+        return await asyncio.to_thread(record, done, self._parts(self.settings.ledger_url), self.settings.profile)
 
     def tell(self, costs: profiled.Costs, windows: Sequence[Window], seconds: float, audio_s: float) -> None:
         """What some windows' texts cost the engine, for the profile. Tokens are all since this was last told."""

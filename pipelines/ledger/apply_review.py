@@ -17,7 +17,7 @@ from pipelines.archive.storage import Store
 from pipelines.ledger.assemble import Built, restore
 from pipelines.ledger.corrections import NEAR_S, Correction, read_corrections, same_text, write_corrections
 from pipelines.ledger.lease import Lease
-from pipelines.ledger.muxed import outdated
+from pipelines.ledger.muxed import MUX_ANEW, outdated
 from pipelines.ledger.output_files import Written
 from pipelines.ledger.review import DELETE, Reviewed, ReviewError, read_review
 from pipelines.ledger.runs import Run, load_run, mark_unassembled
@@ -156,5 +156,5 @@ def _rewritten(store: Store, run: Run, media: set[str]) -> tuple[Written, list[s
             continue
         written += restore(built, run, store, reader.names, state.stems, ())
         if path := outdated(built, store, reader.names):
-            stale.append(f"{store.url_of(path)} shows the old subtitles: the next run with --mux makes it anew")
+            stale.append(f"{store.url_of(path)} shows the old subtitles: {MUX_ANEW}")
     return written, stale

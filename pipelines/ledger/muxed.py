@@ -20,6 +20,8 @@ from pipelines.records import Medium, Part
 from pipelines.settings import MediaLimits
 from pipelines.subtitles.subtitle_files import DEMO_NOTICE
 
+MUX_ANEW = "the next run with --mux makes it anew"
+
 
 class ChangedCopy(Exception):
     """A file lies under a copy's name that is not the one we wrote; the message says what to do."""

@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from pipelines.archive.storage import Store
+from pipelines.ledger.muxed import MUX_ANEW, outdated
 from pipelines.ledger.output_files import digest
 from pipelines.ledger.output_names import NAMES, claimant, claimed_paths, fold
 from pipelines.ledger.parts import ROOT
@@ -50,7 +51,9 @@ class Verification(Record):
     edited: int = 0
     """Subtitle files that were changed by hand since they were written."""
     notes: tuple[str, ...] = ()
-    """Sentences on those, with their paths, and on corrections whose cue is not there any more."""
+    """Sentences on those, with their paths, on corrections whose cue is not there any more, and on copies of media that
+    show other subtitles.
+    """
     cues: int = 0
 
 
@@ -139,6 +142,8 @@ class _Check:
             self.held.add(fold(stem))
             for fmt in built.formats_in(language):
                 self._file(stem, fmt, built.render(language, fmt))
+        if path := outdated(built, self.store, self.reader.names):
+            self.notes.append(f"{self.store.url_of(path)} shows other subtitles than the files beside it: {MUX_ANEW}")
 
     def _file(self, stem: str, fmt: str, expected: bytes) -> None:
         path = f"{stem}.{fmt}"

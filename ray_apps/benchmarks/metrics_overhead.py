@@ -30,7 +30,7 @@ from ray_apps.plan import plan_job
 from ray_apps.ray_session import ray_session
 from ray_apps.rows import ShardRow
 from ray_apps.settings import Settings
-from ray_apps.stages import Ledger, Listen, Record
+from ray_apps.stages import Listen
 from ray_apps.translator import TranslatorSettings, VoxtralTranslator
 
 SHARD_S = 60.0
@@ -85,22 +85,21 @@ def _both_ways(media: Path, out: Path, inside: _Inside) -> tuple[dict[str, float
     settings = Settings(inputs=(str(media),), out=str(out), source="tr", targets=("fr",), model=EMBEDDED)
     settings = settings.model_copy(update={"windows": settings.windows.model_copy(update={"shard_s": SHARD_S})})
     plan = plan_job(settings, SilentFeedback())
-    ledger = Ledger(plan.store.url, plan.recipe.fingerprint)
-    listen = Listen(ledger, settings.media, settings.vad, settings.windows, plan.recipe.window_s)
+    listen = Listen(plan.recipe.fingerprint, settings.media, settings.vad, settings.windows, plan.recipe.window_s)
     translator = VoxtralTranslator(
         TranslatorSettings(
             model=plan.checkpoint.name,
             engine=plan.recipe.engine,
             dtype=plan.recipe.dtype,
-            fingerprint=ledger.fingerprint,
+            ledger_url=plan.store.url,
+            fingerprint=plan.recipe.fingerprint,
         )
     )
-    record = Record(ledger)
 
     def done_s(shard: ShardRow) -> float:
         began = time.process_time()
         row = listen(shard.encode())
-        row = record(asyncio.run(translator(pa.Table.from_pylist([row]))).to_pylist()[0])
+        (row,) = asyncio.run(translator(pa.Table.from_pylist([row]))).to_pylist()
         metered.shard(ShardRow.decode(row))
         return time.process_time() - began
 

@@ -30,7 +30,7 @@ from ray_apps.plan import plan_job
 from ray_apps.ray_session import ray_session
 from ray_apps.rows import ShardRow
 from ray_apps.settings import Settings
-from ray_apps.stages import Ledger, Listen, Record
+from ray_apps.stages import Listen
 from ray_apps.translator import TranslatorSettings, VoxtralTranslator
 
 SHARD_S = 120.0
@@ -79,10 +79,9 @@ def make_media(folder: Path, seconds: float) -> None:
 
 
 def in_one_process(settings: Settings, threads: int) -> float:
-    """Seconds for every shard through Listen, VoxtralTranslator and Record, one after another."""
+    """Seconds for every shard through Listen and VoxtralTranslator, one after another."""
     plan = plan_job(settings, SilentFeedback())
-    ledger = Ledger(plan.store.url, plan.recipe.fingerprint)
-    listen = Listen(ledger, settings.media, settings.vad, settings.windows, plan.recipe.window_s)
+    listen = Listen(plan.recipe.fingerprint, settings.media, settings.vad, settings.windows, plan.recipe.window_s)
     translator = VoxtralTranslator(
         TranslatorSettings(
             model=plan.checkpoint.name,
@@ -90,15 +89,14 @@ def in_one_process(settings: Settings, threads: int) -> float:
             engine=plan.recipe.engine,
             dtype=plan.recipe.dtype,
             threads=threads,
+            ledger_url=plan.store.url,
             fingerprint=plan.recipe.fingerprint,
         )
     )
-    record = Record(ledger)
     began = time.monotonic()
     for shard in plan.missing:
         row = listen(ShardRow(shard).encode())
-        table = asyncio.run(translator(pa.Table.from_pylist([row])))
-        record(table.to_pylist()[0])
+        asyncio.run(translator(pa.Table.from_pylist([row])))
     return time.monotonic() - began
 
 

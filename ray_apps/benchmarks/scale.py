@@ -53,7 +53,7 @@ from ray_apps.plan import JobPlan, plan_job
 from ray_apps.ray_session import configure_data, ray_session
 from ray_apps.rows import ShardRow
 from ray_apps.settings import Settings
-from ray_apps.stages import Ledger, Listen
+from ray_apps.stages import Listen
 from ray_apps.summary import RunSummary
 from ray_apps.translator import TranslatorSettings
 
@@ -218,10 +218,10 @@ def _simulated(actors: int, translate_s: Callable[[], float], listeners: int = 4
     """The job's stages simulated, on a local Ray with room for so many actors."""
 
     def resources(_: JobPlan) -> ResourcePlan:
-        shares = {"actor_cpus": 0.1, "actor_gpus": 0, "listen_cpus": 0.2, "light_cpus": 0.05}
         return ResourcePlan(
-            **shares, min_actors=actors, max_actors=actors, listen_tasks=listeners, torch_threads=1, actor_shards=1
-        )
+            actor_cpus=0.1, actor_gpus=0, listen_cpus=0.2, light_cpus=0.05, min_actors=actors, max_actors=actors,
+            listen_tasks=listeners, torch_threads=1,
+        )  # fmt: skip
 
     with ExitStack() as stack:
         for where, name, stands_in in (
@@ -244,20 +244,15 @@ def one_and_two_actors(work: Path) -> dict[str, Any]:
         make_media(folder, 600)
     settings = _settings(folder, work / "out", _WINDOW_SHARD_S)
     plan = plan_job(settings, SilentFeedback())
-    listen = Listen(
-        Ledger(plan.store.url, plan.recipe.fingerprint),
-        settings.media,
-        settings.vad,
-        settings.windows,
-        plan.recipe.window_s,
-    )
+    recipe = plan.recipe
+    listen = Listen(recipe.fingerprint, settings.media, settings.vad, settings.windows, recipe.window_s)
     prepared = [listen(ShardRow(shard).encode()) for shard in plan.missing]
     translator = TranslatorSettings(
         model=plan.checkpoint.name,
-        engine=plan.recipe.engine,
-        dtype=plan.recipe.dtype,
+        engine=recipe.engine,
+        dtype=recipe.dtype,
         threads=1,
-        fingerprint=plan.recipe.fingerprint,
+        fingerprint=recipe.fingerprint,
     )
     rates: dict[int, list[float]] = {1: [], 2: []}
     with ray_session(None):

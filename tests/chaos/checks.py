@@ -61,17 +61,19 @@ class Repeated:
     """In flight at all kills together: begun by the stage and not recorded yet, and what actors had waiting."""
 
 
-def repeated(control: Path, waiting: int) -> list[Repeated]:
+def repeated(control: Path, actors: int) -> list[Repeated]:
     """What was done more than once, by stage, from the notes that the stages left.
 
-    ``waiting`` is how many shards wait at all actors together: they begin though their driver is dead.
+    An actor here works on one shard and has one more waiting, which begins though its driver is dead. It writes the
+    part itself, so that no more than one shard an actor can be translated in vain, and the one that waits.
     """
     killed_at = sorted(met.at for kind in KILLS for met in notes(control, kind))
     recorded = notes(control, "record")
     found = []
-    for stage, beside in (("listen", 0), ("translate", waiting)):
+    for stage in ("listen", "translate"):
         begun = notes(control, stage)
-        allowed = sum(len(_until(begun, at) - _until(recorded, at)) + beside for at in killed_at)
+        in_flight = [len(_until(begun, at) - _until(recorded, at)) for at in killed_at]
+        allowed = sum(in_flight) if stage == "listen" else sum(min(some, actors) + actors for some in in_flight)
         found.append(Repeated(stage, len(begun) - len({met.name for met in begun}), allowed))
     return found
 

@@ -38,7 +38,7 @@ from b200_kernels.prompts import Task, Transcribe  # noqa: E402
 from pipelines.records import Window  # noqa: E402
 from ray_apps import batch_job, cli  # noqa: E402
 from ray_apps.rows import ShardRow  # noqa: E402
-from ray_apps.stages import Listen, Record  # noqa: E402
+from ray_apps.stages import Listen  # noqa: E402
 from ray_apps.translator import NO_WISHES, Translation, TranslatorSettings, VoxtralTranslator, Wishes  # noqa: E402
 from tests.chaos.fake_faults import meet, note  # noqa: E402
 from tests.ray_apps.fake_engine import FakeEngine  # noqa: E402
@@ -68,7 +68,7 @@ class FakeSlowEngine(FakeEngine):
 
 
 class FakeEngineTranslator(VoxtralTranslator):
-    """The actor with the fake engine; tells when it begins on a shard."""
+    """The actor with the fake engine; tells when it begins on a shard, and when its part is written."""
 
     def __init__(self, settings: TranslatorSettings) -> None:
         super().__init__(settings, FakeSlowEngine(_script))
@@ -85,6 +85,12 @@ class FakeEngineTranslator(VoxtralTranslator):
         with meet("stage.translate", name):
             return await super().translate(windows, source, targets, name, wishes)
 
+    async def _recorded(self, done: ShardRow) -> ShardRow:
+        recorded = await super()._recorded(done)
+        if recorded.part is not None:
+            note("record", done.shard.name)
+        return recorded
+
 
 class ToldListen(Listen):
     """Tells when it begins on a shard."""
@@ -96,20 +102,9 @@ class ToldListen(Listen):
             return super().__call__(row)
 
 
-class ToldRecord(Record):
-    """Tells when a part is written."""
-
-    def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
-        recorded = super().__call__(row)
-        done = ShardRow.decode(recorded)
-        if done.part is not None:
-            note("record", done.shard.name)
-        return recorded
-
-
 def main() -> None:
     batch_job.VoxtralTranslator = FakeEngineTranslator
-    batch_job.Listen, batch_job.Record = ToldListen, ToldRecord
+    batch_job.Listen = ToldListen
     if os.environ.get(PAUSES):
         batch_job.PAUSES_S = tuple(map(float, os.environ[PAUSES].split(",")))
     cli.main(sys.argv[1:])

@@ -19,7 +19,13 @@ SHARD_S = 600.0
 def medium(number: int, seconds: float) -> Medium:
     targets = ("en",) if number % 3 == 0 else ()
     return Medium(
-        id=f"{number:020x}", url=f"/{number}", name=f"{number}", size=1, version="1", duration_s=seconds, targets=targets
+        id=f"{number:020x}",
+        url=f"/{number}",
+        name=f"{number}",
+        size=1,
+        version="1",
+        duration_s=seconds,
+        targets=targets,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import errno
 
 import numpy as np
 import pyarrow as pa
@@ -177,6 +178,30 @@ def test_a_shard_that_was_answered_leaves_no_attempt_behind(tmp_path):
     actor, _ = translator(good, fingerprint="f" * 16, ledger_url=str(tmp_path))
     asyncio.run(actor(pa.Table.from_pylist([shard_row((window(),)).encode()])))
     assert PartStore(Store(str(tmp_path)), "f" * 16).all_attempts() == {}
+
+
+def test_the_part_is_in_the_ledger_when_the_row_comes_back(tmp_path):
+    """So a driver that is dead by then loses nothing that was translated."""
+    actor, _ = translator(good, fingerprint="f" * 16, ledger_url=str(tmp_path))
+    row = shard_row((window(),))
+    result = ShardRow.decode(asyncio.run(actor(pa.Table.from_pylist([row.encode()]))).to_pylist()[0])
+    kept = PartStore(Store(str(tmp_path)), "f" * 16).read(row.shard.medium.id, row.shard.index)
+    assert kept is not None
+    assert len(kept.windows) == 1
+    assert result.part == kept.model_copy(update={"windows": ()})
+
+
+def test_a_part_that_the_disk_does_not_take_leaves_its_shard_open(tmp_path, monkeypatch):
+    actor, _ = translator(good, fingerprint="f" * 16, ledger_url=str(tmp_path))
+
+    def fake_full_disk(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(PartStore, "write", fake_full_disk)
+    row = shard_row((window(),)).encode()
+    result = ShardRow.decode(asyncio.run(actor(pa.Table.from_pylist([row]))).to_pylist()[0])
+    assert result.part is None
+    assert (result.failure.kind, result.failure.permanent) == ("store", False)
 
 
 def shards_at_work(tmp_path, suspects: int) -> int:
