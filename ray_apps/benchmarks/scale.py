@@ -101,16 +101,17 @@ def plan_anew(archive: Path, out: Path) -> dict[str, Any]:
     """Plan, and write the run's record."""
     settings = _settings(archive, out)
     with patch.object(manifest, "probe", simulated_probe):
-        began = time.monotonic()
+        began, cpu = time.monotonic(), time.process_time()
         plan = plan_job(settings, SilentFeedback())
         planned = time.monotonic()
         _record(plan)
-        recorded = time.monotonic()
+        recorded, cpu = time.monotonic(), time.process_time() - cpu
     return {
         "shards": len(plan.missing),
         "plan_s": round(planned - began, 2),
         "record_s": round(recorded - planned, 2),
         "us_a_row": round(1e6 * (recorded - began) / len(plan.media), 1),
+        "cpu_us_a_row": round(1e6 * cpu / len(plan.media), 1),
         "peak_gb": _peak_gb(),
     }
 
@@ -143,7 +144,7 @@ def resume(archive: Path, out: Path, began: float) -> dict[str, Any]:
 
     The tables are not written here: what they cost is told by the step ``driver``.
     """
-    ear = _FirstShard()
+    ear, cpu = _FirstShard(), time.process_time()
     with ExitStack() as stack:
         stack.enter_context(_simulated(actors=2, translate_s=lambda: 0.01))
         stack.enter_context(patch.object(batch_job, "write_tables", lambda *_: Totals()))
@@ -153,6 +154,7 @@ def resume(archive: Path, out: Path, began: float) -> dict[str, Any]:
         "shards_done": summary.shards_done,
         "until_work_begins_s": round(summary.startup_s, 2),
         "until_first_shard_s": round((ear.at or time.time()) - began, 2),
+        "cpu_s": round(time.process_time() - cpu, 2),
         "peak_gb": _peak_gb(),
     }
 
@@ -189,7 +191,7 @@ def simulated_job(archive: Path, out: Path, actors: int, translate_s: float, slo
         cpu = time.process_time() - cpu
     work_s = summary.wall_s - summary.startup_s
     done = summary.shards_done
-    capacity = (actors - slow) / translate_s + slow / (translate_s * _SLOWER)
+    capacity = (actors - slow + slow / _SLOWER) / translate_s
     return {
         "media": summary.media,
         "shards": done,

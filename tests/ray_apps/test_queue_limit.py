@@ -11,7 +11,7 @@ import ray
 from ray_apps import queue_limit
 from ray_apps.ray_session import configure_data
 
-ROWS, MOST = 400, 20
+ROWS, MOST = 150, 20
 PATIENCE_S = 2.0
 
 

@@ -1,4 +1,4 @@
-"""The measurement of scale over hundreds of rows instead of a million: the real planner, ledger and job; simulated stages."""
+"""The measurement of scale over hundreds of rows instead of a million: real planner, ledger and job; simulated stages."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def test_every_shard_of_many_slices_is_done_once_by_many_actors(
     tmp_path: Path, local_ray: None, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(shards, "_SLICE", 7)
-    archive, out = make_archive(tmp_path / "archive", 20), tmp_path / "out"
-    done = simulated_job(archive, out, actors=3, translate_s=0.0, slow=0)
+    archive, out = make_archive(tmp_path / "archive", 6), tmp_path / "out"
+    done = simulated_job(archive, out, actors=3, translate_s=0.001, slow=0)
     assert done["shards"] == sum(load_run(Store(str(out))).rows.shards)
     assert verify(Store(str(out))).problems == ()
-    assert simulated_job(archive, out, actors=3, translate_s=0.0, slow=0)["shards"] == 0
+    assert simulated_job(archive, out, actors=3, translate_s=0.001, slow=0)["shards"] == 0
