@@ -30,7 +30,7 @@ from pipelines.ledger.lease import Lease, LeaseHeld
 from pipelines.ledger.muxed import ChangedCopy, mux
 from pipelines.ledger.output_names import OutputNames
 from pipelines.ledger.parts import PartStore
-from pipelines.ledger.runs import ManifestRows, Run, save_run
+from pipelines.ledger.runs import ManifestRows, Run, save_run, with_rows
 from pipelines.ledger.tables import write_summary, write_tables
 from pipelines.media.media_error import MediaError
 from pipelines.records import UNIDENTIFIED, Failure, Medium, Shard
@@ -156,16 +156,17 @@ class _Job:
 
     def __init__(self, plan: JobPlan, feedback: Feedback, lease: Lease) -> None:
         self.plan, self.feedback, self.lease = plan, feedback, lease
-        self.run_record = save_run(
+        run = save_run(
             plan.store,
             plan.recipe.fingerprint,
             plan.settings.model_dump(mode="json") | {"recipe": plan.recipe.model_dump(mode="json")},
             plan.media,
-            plan.counts,
+            plan.shards.counts,
             targets=plan.settings.targets,
             cue_settings=plan.settings.cue_settings,
         )
-        self.names = OutputNames(plan.store, self.run_record.media)
+        self.names = OutputNames(plan.store, run.media)
+        self.run_record = run.model_copy(update={"rows": ManifestRows.none()})  # they are in the plan, and in the store
         self.open = plan.open.copy()
         # How many shards of each medium are open, by its row.
         self.left = np.bincount(plan.shards.rows[plan.open], minlength=len(plan.media))
@@ -190,7 +191,7 @@ class _Job:
         if self.plan.settings.profiling and len(self.plan.missing):
             where = self.plan.store, self.plan.recipe.fingerprint, self.lease.token
             self.profile = Keeper(profiled.book_of(self.lease.token), partial(profiled.save_profile, *where))
-        self.shared = ray.put(self.run_record.model_copy(update={"rows": ManifestRows.none()}))
+        self.shared = ray.put(self.run_record)
         for row in np.flatnonzero(self.plan.readable & ~self.plan.finished & (self.left == 0)):
             self._assemble(int(row))
         missing = self.plan.missing
@@ -360,7 +361,8 @@ class _Job:
         if ray.is_initialized():
             # Media that are being assembled right now would look open to the tables.
             self._collect(wait_s=30)
-        totals = write_tables(self.plan.store, self.run_record, self.tally.open_failures())
+        run = with_rows(self.plan.store, self.run_record)
+        totals = write_tables(self.plan.store, run, self.tally.open_failures())
         for sentence in (*totals.damaged, *totals.kept_edits, *totals.lost_corrections):
             self.feedback.warning(sentence)
         summary = replace(

@@ -89,11 +89,6 @@ class JobPlan:
     def parts(self) -> PartStore:
         return PartStore(self.store, self.recipe.fingerprint)
 
-    @property
-    def counts(self) -> dict[str, int]:
-        """Number of shards by medium id."""
-        return dict(zip(self.media.column("id").to_pylist(), self.shards.counts.tolist(), strict=True))
-
     @cached_property
     def readable(self) -> np.ndarray:
         """Whether a medium can be worked on, by row."""

@@ -83,7 +83,12 @@ def build_manifest(
             feedback.progress(media_probed=done + len(opened))
         done += len(opened)
         tables += [before.table, Media.of(opened).table]
-    return longest_first(Media(pa.concat_tables(tables)).first_of_each())
+    media = Media(pa.concat_tables(tables))
+    tables.clear()
+    found = longest_first(media.first_of_each())
+    del media
+    pa.default_memory_pool().release_unused()
+    return found
 
 
 def _known(candidates: Sequence[Candidate], known: Media) -> tuple[Media, list[Candidate]]:

@@ -39,7 +39,7 @@ class Media(Sequence[Medium]):
     """Media by their row. ``table`` has the columns of :data:`SCHEMA`; every id is there once."""
 
     def __init__(self, table: pa.Table) -> None:
-        self.table = table.combine_chunks()
+        self.table = table if all(c.num_chunks <= 1 for c in table.columns) else _in_one_piece(table)
 
     @classmethod
     def of(cls, media: Iterable[Medium]) -> Media:
@@ -132,6 +132,15 @@ class Media(Sequence[Medium]):
         ids = np.array(self.column("id").cast(pa.binary()).to_pylist(), dtype=bytes)
         order = np.argsort(ids, kind="stable")
         return ids[order], order
+
+
+def _in_one_piece(table: pa.Table) -> pa.Table:
+    """A column after the other, so that never the whole table is there twice."""
+    columns, schema = [], table.schema
+    while table.num_columns:
+        columns.append(table.column(0).combine_chunks())
+        table = table.remove_column(0)
+    return pa.table(columns, schema=schema)
 
 
 def longest_first(media: Media) -> Media:

@@ -121,21 +121,22 @@ def save_run(
     fingerprint: str,
     settings: Mapping[str, Any],
     manifest: Sequence[Medium],
-    shards: Mapping[str, int],
+    shards: Mapping[str, int] | np.ndarray,
     *,
     targets: Sequence[str],
     cue_settings: CueSettings,
 ) -> Run:
     """Write the run's record and manifest, before its work begins; returns what was written.
 
-    ``shards`` has the number of shards by medium id (absent: 0). URLs are kept without passwords and
-    signatures.
+    ``shards`` has the number of shards by medium id (absent: 0), or for each medium in its order. URLs are kept
+    without passwords and signatures.
 
     Raises:
         StoreError: if it cannot be written.
     """
     media = _public(Media.of(manifest))
-    counts = np.array([shards.get(medium_id, 0) for medium_id in media.column("id").to_pylist()], np.int32)
+    if isinstance(shards, Mapping):
+        shards = np.array([shards.get(medium_id, 0) for medium_id in media.column("id").to_pylist()], np.int32)
     run = Run(
         fingerprint=fingerprint,
         saved_at=datetime.now(UTC).isoformat(timespec="microseconds"),
@@ -143,9 +144,10 @@ def save_run(
         targets=tuple(targets),
         cues=cue_settings,
         assembled=_assembled(store, fingerprint, cue_settings),
-        rows=_by_name(_kept(store, fingerprint, media), ManifestRows(media, counts)),
+        rows=_by_name(_kept(store, fingerprint, media), ManifestRows(media, shards)),
     )
     _save_rows(store, run)
+    pa.default_memory_pool().release_unused()
     # Last, so that a run that is found has its manifest.
     _save_record(store, run)
     return run
@@ -231,7 +233,10 @@ def _kept(store: Store, fingerprint: str, media: Media) -> ManifestRows:
     if left[gone].any():
         parts = PartStore(store, fingerprint)
         left &= ~_is_in(old.column("id"), pa.array(sorted(parts.finished() | parts.done().keys()), pa.string()))
-    return earlier.take(gone[~left[gone]])
+    kept = earlier.take(gone[~left[gone]])
+    del earlier, old
+    pa.default_memory_pool().release_unused()
+    return kept
 
 
 def _is_in(values: pa.ChunkedArray, among: pa.ChunkedArray | pa.Array) -> np.ndarray:
@@ -241,7 +246,7 @@ def _is_in(values: pa.ChunkedArray, among: pa.ChunkedArray | pa.Array) -> np.nda
 
 def _by_name(*manifests: ManifestRows) -> ManifestRows:
     """Together, sorted by name and id."""
-    media = Media(pa.concat_tables([m.media.table for m in manifests]))
+    media = Media(pa.concat_tables([m.media.table for m in manifests if len(m)] or [SCHEMA.empty_table()]))
     order = pc.sort_indices(media.table, sort_keys=[("name", "ascending"), ("id", "ascending")]).to_numpy()
     return ManifestRows(media, np.concatenate([m.shards for m in manifests])).take(order)
 
@@ -292,7 +297,11 @@ def _load_rows(store: Store, fingerprint: str) -> ManifestRows:
         table = None
     if table is None or not table.schema.equals(SCHEMA.append(_SHARDS)) or table.column("id").null_count:
         raise RunError(f"{store.url_of(path)} is damaged: run the same command again")
-    return ManifestRows(Media(table.drop_columns([_SHARDS.name])), table.column(_SHARDS.name).to_numpy())
+    shards = table.column(_SHARDS.name).to_numpy()
+    media = Media(table.drop_columns([_SHARDS.name]))
+    del table
+    pa.default_memory_pool().release_unused()
+    return ManifestRows(media, shards)
 
 
 def _run_path(fingerprint: str) -> str:

@@ -339,7 +339,7 @@ def _record(plan: JobPlan) -> None:
         plan.recipe.fingerprint,
         settings,
         plan.media,
-        plan.counts,
+        plan.shards.counts,
         targets=plan.settings.targets,
         cue_settings=plan.settings.cue_settings,
     )

@@ -54,7 +54,9 @@ def make_archive(folder: Path, media: int) -> Path:
         shelf = folder / f"kanal {begin // _IN_A_FOLDER:04d}"
         shelf.mkdir(parents=True, exist_ok=True)
         for number in range(begin, min(begin + _IN_A_FOLDER, media)):
-            (shelf / f"yayın {number:07d} akşam haberleri.mp4").touch()
+            file = shelf / f"yayın {number:07d} akşam haberleri.mp4"
+            if not file.exists():  # another time of change would make it another medium
+                file.touch()
     return folder
 
 

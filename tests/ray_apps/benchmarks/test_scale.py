@@ -1,4 +1,4 @@
-"""The measurement of scale over hundreds of rows instead of a million: real planner, ledger and job; simulated stages."""
+"""The measurement of scale over hundreds of rows, not a million: real planner, ledger and job; simulated stages."""
 
 from __future__ import annotations
 
