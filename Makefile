@@ -12,7 +12,7 @@ DEMO := demo_output
 WORK := .work
 TORCH := $(shell grep '^torch==' constraints.txt)
 
-.PHONY: demo test triton-test lint embedded embedded-eval alignment archive stages overhead metrics-overhead dashboard profile-cost media-set kill-test chaos cue-rules cue-timing sabotage quality-bench report-scale schemathesis load-test clean help
+.PHONY: demo test triton-test lint embedded embedded-eval alignment archive stages child-cost overhead metrics-overhead dashboard profile-cost media-set kill-test chaos cue-rules cue-timing sabotage quality-bench report-scale schemathesis load-test clean help
 
 help:  ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/'
@@ -66,6 +66,10 @@ archive: $(READY)  ## make the sample archive again
 stages: $(READY)  ## seconds of audio per core-second of every stage
 	mkdir -p $(WORK)
 	$(BIN)/python -m ray_apps.benchmarks.stages --work $(WORK)/stages --json $(WORK)/stages.json
+
+child-cost: $(READY)  ## a decoding child forked from its warm parent, and started afresh: CPU, wall clock, memory
+	mkdir -p $(WORK)
+	$(BIN)/python -m ray_apps.benchmarks.child_cost --work $(WORK)/child-cost --json $(WORK)/child-cost.json
 
 overhead: $(READY)  ## the batch job against one process without Ray
 	mkdir -p $(WORK)

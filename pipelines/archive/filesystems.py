@@ -33,9 +33,21 @@ class StoreError(OSError):
         return StoreError, (str(self), self.errno)
 
 
+def scheme_of(url: str) -> str:
+    """What opens a URL or path: ``s3``, ``https``, ``file``."""
+    return split_protocol(url)[0] or "file"
+
+
 def is_local(url: str) -> bool:
     """Whether a URL or path is on this machine's file systems."""
-    return (split_protocol(url)[0] or "file") in ("file", "local")
+    return scheme_of(url) in ("file", "local")
+
+
+def load_driver(scheme: str) -> None:
+    """Import what opens URLs of this scheme, which may take longer than opening one. Raises what the import does."""
+    if scheme in WEB:
+        import pipelines.archive.guarded_http  # noqa: F401
+    fsspec.get_filesystem_class(scheme)
 
 
 def local_path(url: str) -> str:

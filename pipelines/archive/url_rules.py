@@ -3,8 +3,8 @@
 A rule is the beginning of a URL: ``https://media.example/``, ``http://10.0.0.7:8080/films/``, ``s3://archive/films/``.
 A URL is fetched only if a rule is its beginning, and a connection is made only to a public address or to one of the
 networks that are listed: a name that leads to this machine or into its network leads nowhere. It knows URLs and
-addresses; :mod:`pipelines.archive.guarded_http` holds connections to it. No pydantic: the decoding child has to start
-fast.
+addresses; :mod:`pipelines.archive.guarded_http` holds connections to it. No pydantic: a decoding child holds no more
+than it needs.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ from pipelines.ledger.review import REVIEW
 from pipelines.ledger.runs import Run, RunError, load_run
 from pipelines.ledger.table_check import TableCheck
 from pipelines.ledger.tables import SCHEMAS, MediumState, Reader, TableName, TableRow
-from pipelines.records import Medium, Record
+from pipelines.records import Medium, Part, Record
 from pipelines.subtitles.subtitle_files import FORMATS, count_cues
 
 _OUTPUT = re.compile(rf"\.({'|'.join([*FORMATS, re.escape(REVIEW)])})$")
@@ -122,11 +122,13 @@ class _Check:
             self._leftovers(state, on_disk)
 
     def _leftovers(self, state: MediumState, on_disk: set[int]) -> None:
-        """Part files beside a ledger entry: what a kill leaves behind is equal to the entry, and harmless."""
-        parts = {p.index: p for p in state.collected.parts}
+        """Part files beside a ledger entry: what a kill leaves behind, or a worker that was taken for dead writes late,
+        has the entry's texts, and is harmless.
+        """
+        parts = {p.index: _without_costs(p) for p in state.collected.parts}
         for index in sorted(on_disk):
             alone = self.reader.parts.read_file(state.row.medium.id, index)
-            if alone is not None and alone != parts.get(index):
+            if alone is not None and _without_costs(alone) != parts.get(index):
                 self.problems.append(f"{state.row.medium.name}: shard {index} is in the ledger twice, and differs")
 
     def _files(self, state: MediumState) -> None:
@@ -241,6 +243,11 @@ class _Check:
 def _count(fmt: str, data: bytes) -> int:
     """Cues of a file; a review file, which people edit as they like, counts as one. Raises ValueError."""
     return 1 if fmt == REVIEW else count_cues(fmt, data)
+
+
+def _without_costs(part: Part) -> Part:
+    """What two tries of a shard have in common."""
+    return part.model_copy(update={"seconds": {}, "done_at": None})
 
 
 def _languages(medium: Medium, run: Run) -> tuple[str, ...]:

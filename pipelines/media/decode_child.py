@@ -2,7 +2,8 @@
 
 One JSON line on stdin says what is wanted. Raw int16 samples go to stdout, and when all is said one JSON line
 to stderr: the answer, or why there is none. It limits its own memory and CPU time and dies with its parent.
-Only PyAV, numpy and fsspec are imported, so that it starts in about half a second.
+It is forked by :mod:`pipelines.media.warm_parent`, where imports are paid for once, or started afresh. Only PyAV, numpy
+and fsspec are imported, so that both stay small.
 
 Requests::
 
@@ -144,7 +145,7 @@ def _within(packets: Iterator[TimedPacket], limits: Limits) -> Iterator[TimedPac
 
 
 def confine(limits: Limits) -> None:
-    """Own limits of memory and CPU time, no core files, and an end with the parent."""
+    """Own limits of memory and CPU time, and no core files."""
     cpu_s = math.ceil(limits.cpu_s)
     for kind, soft, hard in (
         (resource.RLIMIT_CPU, cpu_s, cpu_s + 5),
@@ -155,6 +156,10 @@ def confine(limits: Limits) -> None:
         if ceiling != resource.RLIM_INFINITY:
             soft, hard = min(soft, ceiling), min(hard, ceiling)
         resource.setrlimit(kind, (soft, hard))
+
+
+def die_with_parent() -> None:
+    """Be killed when the thread that started this process has ended, in whatever way."""
     if sys.platform == "linux":
         pr_set_pdeathsig = 1
         ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
@@ -193,4 +198,5 @@ def answer(work: Callable[[], dict[str, Any] | None]) -> None:
 
 
 if __name__ == "__main__":
+    die_with_parent()
     main()

@@ -71,7 +71,7 @@ class Refusal(Exception):
 
 @dataclass(frozen=True)
 class Limits:
-    """The fields of :class:`pipelines.settings.MediaLimits`, without pydantic: the child has to start fast."""
+    """The fields of :class:`pipelines.settings.MediaLimits`, without pydantic: a child holds no more than it needs."""
 
     decoded_s: float
     decoded_bytes: int

@@ -7,18 +7,16 @@ it also takes what none of the others does. It does not know where the copy will
 from __future__ import annotations
 
 import math
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import langcodes
 
-from pipelines.media.decode import ask_child
+from pipelines.media.ask_child import ask_child
 from pipelines.media.media_error import MediaError
 from pipelines.records import Medium
 from pipelines.settings import MediaLimits
 
-CHILD: tuple[str, ...] = (sys.executable, "-P", "-m", "pipelines.media.remux_child")
 _SHARD_S = 600.0
 """Limits of time are meant for so many seconds of a medium."""
 
@@ -82,7 +80,7 @@ def _ask(medium: Medium, tracks: list[SoftTrack], out: Path, data: bool, limits:
         ],
     }
     more_time = {"wall_s": limits.wall_s * longer, "cpu_s": limits.cpu_s * longer}
-    ask_child(request, limits.model_copy(update=more_time), 0, CHILD)
+    ask_child("remux_child", request, limits.model_copy(update=more_time), 0)
 
 
 def _suffix(medium: Medium) -> str:

@@ -27,7 +27,7 @@ from av.container import InputContainer, OutputContainer
 from av.packet import Packet
 from av.stream import Disposition, Stream
 
-from pipelines.media.decode_child import answer, confine
+from pipelines.media.decode_child import answer, confine, die_with_parent
 from pipelines.media.media_packets import demuxed
 from pipelines.media.media_source import Limits, Refusal, Source, open_source
 
@@ -167,4 +167,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    die_with_parent()
     main()

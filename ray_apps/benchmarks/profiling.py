@@ -157,7 +157,7 @@ class _Cpu:
         for process in (here, *here.children(recursive=True)):
             with contextlib.suppress(psutil.Error):
                 times = process.cpu_times()
-                # Children's times are those of decoders, which are waited for.
+                # Children's times are those of decoders, which their warm parent waits for.
                 self._spent[process] = times.user + times.system + times.children_user + times.children_system
 
 

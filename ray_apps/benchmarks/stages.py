@@ -2,7 +2,7 @@
 
     python -m ray_apps.benchmarks.stages [--work DIR] [--minutes 4] [--json FILE]
 
-One process, one thread a stage, CPU time of this process and its children (decoding happens in a child), one run.
+One process, one thread a stage, CPU time of this process and all below it (decoding happens in a child), one run.
 ``engine`` holds ``mel``; ``encode`` and ``answer`` are not told apart. Audio seconds are those of the medium, so that
 the stages compare; the engine's own figure a window of speech stands beside it.
 """
@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -33,6 +32,7 @@ from pipelines.speech.segments import find_segments
 from pipelines.speech.vad import frame_probabilities
 from pipelines.speech.windows import merge_into_windows
 from pipelines.subtitles.cues import make_cues
+from ray_apps.benchmarks.child_cost import cpu_seconds
 from ray_apps.translator import TranslatorSettings, VoxtralTranslator
 
 _T = TypeVar("_T")
@@ -90,17 +90,10 @@ def main(
 
 
 def _timed(work: Callable[[], _T]) -> tuple[_T, float]:
-    """The result, and the CPU seconds of this process and its finished children."""
-
-    def spent() -> float:
-        import resource
-
-        children = resource.getrusage(resource.RUSAGE_CHILDREN)
-        return time.process_time() + children.ru_utime + children.ru_stime
-
-    began = spent()
+    """The result, and the CPU seconds of this process, its children and theirs."""
+    began = cpu_seconds()
     result = work()
-    return result, max(spent() - began, 1e-6)
+    return result, max(cpu_seconds() - began, 1e-6)
 
 
 def _padded(samples: np.ndarray, length: int) -> np.ndarray:

@@ -22,6 +22,8 @@ from ray_apps.serve_app import APP, build
 from ray_apps.serving.settings import ServeSettings
 
 _HTTP = {"host": "127.0.0.1", "port": 8000, "request_timeout_s": 3700}
+LOGGING = {"log_level": "WARNING"}
+"""As in serve_config.yaml: Serve would write a line for every call of every replica."""
 
 
 def serve_until_interrupted(
@@ -50,9 +52,9 @@ def serve_until_interrupted(
         feedback.warning(f"anybody who reaches {http['host']} may use this service: give it keys (voxtral serve-key)")
     logging.getLogger("ray.serve").setLevel(logging.WARNING)
     with ray_session(address), terminated_as_interrupted():
-        serve.start(http_options=http)
+        serve.start(http_options=http, logging_config=LOGGING)
         try:
-            serve.run(build(args), name=APP, route_prefix="/")
+            serve.run(build(args), name=APP, route_prefix="/", logging_config=LOGGING)
             feedback.info(f"http://{http['host']}:{http['port']} is ready; Ctrl-C ends it")
             threading.Event().wait()
         except KeyboardInterrupt:

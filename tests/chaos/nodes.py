@@ -69,13 +69,17 @@ class Nodes:
         return ""
 
     def orphans(self) -> list[str]:
-        """Processes of this cluster or its jobs above which nobody of ours lives, and decoders that still run."""
+        """Processes of this cluster or its jobs above which nobody of ours lives, and decoders that still run.
+
+        A warm parent that waits under a worker is neither: the name of what it forks says "decode_child", its own does
+        not.
+        """
         ours = {process.pid for process in psutil.Process().children(recursive=True)}
         found = []
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error):
                 if process.environ().get(MARK) == self.mark and process.pid != os.getpid():
-                    words = " ".join(process.cmdline())
+                    words = " ".join([process.name(), *process.cmdline()])
                     if process.status() == psutil.STATUS_ZOMBIE:
                         continue
                     if process.pid not in ours or "decode_child" in words:

@@ -33,7 +33,7 @@ from b200_kernels.embedded.scores import spoken_wer
 from ray_apps.benchmarks.load.answers import accepted, ask, rate, refused, texts
 from ray_apps.benchmarks.load.clips import Clip, make_clips
 from ray_apps.benchmarks.load.direct import direct_plan, run_direct
-from ray_apps.benchmarks.load.service import Memory, resident, serving
+from ray_apps.benchmarks.load.service import Memory, cpu_seconds, resident, serving, spent
 from ray_apps.benchmarks.load.vllm_server import vllm_server
 from ray_apps.ray_session import ray_session
 from ray_apps.serving.settings import ServeSettings
@@ -42,6 +42,9 @@ OVERLOAD = 4
 _SENTENCES = (4, 7, 10, 13)
 """Of the clips to translate, which are 15 to 50 s long."""
 _OF_ONE_WINDOW = 3
+_NUMBERS = "float32"
+"""What vLLM computes in: the service's own numbers on a CPU, so that both write the same texts. Left to itself it takes
+the checkpoint's bfloat16."""
 _TRANSCRIPTION = {"model": EMBEDDED, "language": "tr", "temperature": "0"}
 
 
@@ -103,7 +106,7 @@ def measure(size: Size, work: Path, with_vllm: bool) -> dict[str, Any]:
         "transcription": {"clip_seconds": [clip.seconds for clip in short], "service": own},
     }
     if with_vllm:
-        with vllm_server(work / "vllm.log") as url:
+        with vllm_server(work / "vllm.log", dtype=_NUMBERS) as url:
             theirs = transcribed(url, short, work, size)
         made["transcription"] |= {"vllm": theirs, "service_to_vllm": round(own["rate"] / theirs["rate"], 3)}
     return made
@@ -121,6 +124,7 @@ def under_load(
     figures: dict[str, Any] = {}
     for phase, users in (("service", size.users), ("overload", too_many), ("after", size.users)):
         much = {"seconds": size.overload_s} if phase == "overload" else {"requests": size.requests}
+        before = cpu_seconds()
         with Memory() as held:
             answers = ask(url, clips, work, users=users, **much)
         memory[phase] = held.most
@@ -129,6 +133,7 @@ def under_load(
             "rate": round(rate(answers, clips), 2),
             "accepted": accepted(answers, right),
             "refused": refused(answers),
+            "cpu_seconds": spent(before),
         }
     memory["at_last"] = resident()
     passed = not any(

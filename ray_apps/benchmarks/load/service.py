@@ -1,4 +1,4 @@
-"""The service itself, on a free port of this machine, and the memory of its processes. It knows no load."""
+"""The service itself, on a free port of this machine, and what its processes use. It knows no load."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import psutil
 from ray import serve
 
 from ray_apps.serve_app import APP, build
+from ray_apps.serving.run import LOGGING
 
 _EVERY_S = 0.25
 _MIB = 2**20
@@ -23,9 +24,9 @@ _KINDS = ("Proxy", "Ingress", "MediaPreparation", "VoxtralTranslator", "ServeCon
 def serving(args: dict[str, Any]) -> Iterator[str]:
     """URL of a service with these ``args`` on the Ray that is joined."""
     port = free_port()
-    serve.start(http_options={"host": "127.0.0.1", "port": port})
+    serve.start(http_options={"host": "127.0.0.1", "port": port}, logging_config=LOGGING)
     try:
-        serve.run(build(args), name=APP, route_prefix="/")
+        serve.run(build(args), name=APP, route_prefix="/", logging_config=LOGGING)
         yield f"http://127.0.0.1:{port}"
     finally:
         serve.shutdown()
@@ -75,9 +76,26 @@ def resident() -> dict[str, float]:
     return {kind: round(mib, 1) for kind, mib in found.items()}
 
 
+def cpu_seconds() -> dict[str, float]:
+    """CPU seconds since the start of every process that this one has started and that lives, by kind; what a process
+    waited for counts as its own. ``Ray``: what Ray runs beside the service's own.
+    """
+    found: defaultdict[str, float] = defaultdict(float)
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            found[_kind(process) or "Ray"] += sum(process.cpu_times()[:4])
+    return dict(found)
+
+
+def spent(before: dict[str, float]) -> dict[str, float]:
+    """CPU seconds since then, by kind."""
+    now = cpu_seconds()
+    return {kind: round(max(0.0, seconds - before.get(kind, 0.0)), 2) for kind, seconds in sorted(now.items())}
+
+
 def _kind(process: psutil.Process) -> str | None:
-    """Of a replica, or of the decoder that a replica has started."""
+    """Of a replica, or of a replica's decoders and the warm parent that they fork from."""
     line = " ".join(process.cmdline())
-    if "decode_child" in line:
+    if "pipelines.media." in line:
         return "decoders"
     return next((kind for kind in _KINDS if line.startswith("ray::") and kind in line), None)

@@ -24,12 +24,15 @@ _KV_GIB = "1"
 
 
 @contextlib.contextmanager
-def vllm_server(log: Path) -> Iterator[str]:
-    """URL of the server, which writes into ``log``. Raises RuntimeError if it does not start."""
+def vllm_server(log: Path, dtype: str) -> Iterator[str]:
+    """URL of the server, which computes in ``dtype`` and writes into ``log``.
+
+    Raises RuntimeError if it does not start.
+    """
     url = f"http://127.0.0.1:{(port := free_port())}"
     with log.open("w") as output:
         server = subprocess.Popen(
-            _command(port),
+            _command(port, dtype),
             stdout=output,
             stderr=subprocess.STDOUT,
             env=os.environ | _environment(),
@@ -49,12 +52,13 @@ def vllm_server(log: Path) -> Iterator[str]:
                 server.wait()
 
 
-def _command(port: int) -> list[str]:
+def _command(port: int, dtype: str) -> list[str]:
     folder = mistral_folder(open_checkpoint(EMBEDDED))
     positions = json.loads((folder / PARAMS).read_text(encoding="utf-8"))["max_position_embeddings"]
     command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--host", "127.0.0.1", "--port", str(port)]
     command += ["--model", str(folder), "--served-model-name", EMBEDDED, "--generation-config", "vllm"]
     command += ["--tokenizer-mode", "mistral", "--config-format", "mistral", "--load-format", "mistral"]
+    command += ["--dtype", dtype]
     return [*command, "--max-model-len", str(min(positions, 4096)), "--limit-mm-per-prompt", '{"audio": 1}']
 
 

@@ -115,3 +115,13 @@ def test_a_cluster_that_is_gone_holds_no_pod_up(drain):
     _, done = drain("90", raylet=True, code=1)
     assert done.returncode == 0
     assert drain.slept() == 0
+
+
+def test_serve_runs_as_it_does_on_a_ray_that_we_start():
+    from ray_apps import ray_session
+
+    assert ray_session
+    final = DOCKERFILE.rsplit("\nFROM ", 1)[1]
+    ours = {name: value for name, value in os.environ.items() if name.startswith("RAY_SERVE_")}
+    assert len(ours) >= 4
+    assert all(f"{name}={value}" in final for name, value in ours.items())

@@ -376,3 +376,10 @@ def test_a_bucket_is_verified_like_a_folder(s3_url):
 
 def test_what_was_found_can_be_written_as_json(store):
     assert json.loads(verify(store).model_dump_json())["media"] == 5
+
+
+def test_a_shard_that_was_done_twice_with_the_same_texts_is_no_problem(store):
+    """A worker that was taken for dead may write its part late: only what it cost differs."""
+    late = part(DONE, 1).model_copy(update={"seconds": {"engine": 99.0}, "done_at": 2e9})
+    PartStore(store, FP)._write(late)
+    assert verify(store).problems == ()

@@ -28,7 +28,7 @@ def started(monkeypatch):
     seen = {}
 
     class FakeServe:
-        start = staticmethod(lambda http_options: seen.update(http=http_options))
+        start = staticmethod(lambda http_options, logging_config: seen.update(http=http_options))
         shutdown = staticmethod(lambda: seen.update(ended=True))
 
         @staticmethod
