@@ -9,7 +9,6 @@
               CPU and memory, at two sizes; what nothing-to-do costs on the larger; four actors five times slower
     actors    prepared windows through one and two real single-threaded actors, in turn
     growth    the real job with the embedded model over three minutes of media, and ten times as many
-    probe     what it costs to open a file
 
 Each step runs in a process of its own, so that its memory is its own. docs/scale.md says what the figures mean.
 """
@@ -31,7 +30,6 @@ import ray
 import typer
 
 from b200_kernels.checkpoints import EMBEDDED
-from b200_kernels.embedded.recipe.media import Container, write
 from cluster.feedback import SilentFeedback
 from cluster.resources import ResourcePlan
 from pipelines.archive import manifest
@@ -39,7 +37,6 @@ from pipelines.archive.storage import Store
 from pipelines.ledger.parts import ROOT
 from pipelines.ledger.runs import load_run, save_run
 from pipelines.ledger.tables import Totals
-from pipelines.media.decode import probe
 from ray_apps import batch_job
 from ray_apps.benchmarks.overhead import make_media
 from ray_apps.benchmarks.simulated import (
@@ -57,7 +54,7 @@ from ray_apps.stages import Listen
 from ray_apps.summary import RunSummary
 from ray_apps.translator import TranslatorSettings
 
-STEPS = ("plan", "driver", "actors", "growth", "probe")
+STEPS = ("plan", "driver", "actors", "growth")
 _WINDOW_SHARD_S = 24.0
 _STRAGGLERS, _SLOWER = 4, 5
 
@@ -75,7 +72,6 @@ def main(
         "driver": lambda: driver(work / "driver", actors),
         "actors": lambda: _alone(one_and_two_actors, work / "actors"),
         "growth": lambda: _alone(ten_times_the_media, work / "growth"),
-        "probe": lambda: _alone(probing, work / "probe"),
     }
     figures: dict[str, Any] = {}
     for name in only or STEPS:
@@ -310,21 +306,6 @@ def ten_times_the_media(work: Path) -> dict[str, Any]:
 
 def _job(media: Path, out: Path) -> RunSummary:
     return batch_job.run_job(_settings(media, out, 60.0), SilentFeedback())
-
-
-def probing(work: Path) -> dict[str, Any]:
-    """Milliseconds to open a small file, one after another."""
-    import numpy as np
-
-    work.mkdir(parents=True, exist_ok=True)
-    file = work / "second.wav"
-    write(file, np.zeros(16_000, np.float32), Container("wav", "pcm_s16le", 16_000))
-    limits = Settings(inputs=("x",), targets=("fr",)).media
-    probe(str(file), limits)
-    began = time.monotonic()
-    for _ in range(20):
-        probe(str(file), limits)
-    return {"ms_a_file": round(1e3 * (time.monotonic() - began) / 20, 1)}
 
 
 def _settings(media: Path, out: Path, shard_s: float = 600.0) -> Settings:
