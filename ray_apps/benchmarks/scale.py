@@ -102,13 +102,17 @@ def plan_anew(archive: Path, out: Path) -> dict[str, Any]:
         planned = time.monotonic()
         _record(plan)
         recorded, cpu = time.monotonic(), time.process_time() - cpu
+        peak, packed = _peak_gb(), sum(map(len, plan.missing.slices()))
+        sliced = time.monotonic()
     return {
         "shards": len(plan.missing),
         "plan_s": round(planned - began, 2),
         "record_s": round(recorded - planned, 2),
         "us_a_row": round(1e6 * (recorded - began) / len(plan.media), 1),
         "cpu_us_a_row": round(1e6 * cpu / len(plan.media), 1),
-        "peak_gb": _peak_gb(),
+        "peak_gb": peak,
+        "pack_s": round(sliced - recorded, 2),
+        "packed_bytes_a_shard": round(packed / len(plan.missing), 1),
     }
 
 
@@ -165,8 +169,8 @@ def driver(work: Path, actors: int) -> dict[str, Any]:
     }
     small, large = (figures["work_s"] for figures in fast.values())
     idle = _alone(simulated_job, sizes[3000], work / "out-3000", actors, 0.05, 0)
-    even = _alone(simulated_job, sizes[300], work / "out-even", actors, 4.0, 0)
-    uneven = _alone(simulated_job, sizes[300], work / "out-uneven", actors, 4.0, _STRAGGLERS)
+    even = _alone(simulated_job, sizes[300], work / "out-even", actors, 2.0, 0)
+    uneven = _alone(simulated_job, sizes[300], work / "out-uneven", actors, 2.0, _STRAGGLERS)
     shutil.rmtree(work, ignore_errors=True)
     return {
         "fast_actors": list(fast.values()),

@@ -8,6 +8,7 @@ simulated stage imports little, so that 64 of them fit into a laptop.
 from __future__ import annotations
 
 import asyncio
+import functools
 import gzip
 import hashlib
 import time
@@ -90,9 +91,16 @@ def _window(start_s: float) -> PartWindow:
     )
 
 
+@functools.cache
+def _entry_parts(fingerprint: str, shards: int) -> str:
+    """The parts of a medium named ``MEDIUM``; only its name differs between entries."""
+    names = [f"MEDIUM/{i:05d}" for i in range(shards)]
+    return ",".join(simulated_part(name, fingerprint, 60.0).model_dump_json() for name in names)
+
+
 def write_entry(folder: Path, medium_id: str, fingerprint: str, shards: int) -> None:
     """A ledger entry as :meth:`pipelines.ledger.parts.PartStore.compact` writes it, without waiting for the disk."""
-    parts = ",".join(simulated_part(f"{medium_id}/{i:05d}", fingerprint, 60.0).model_dump_json() for i in range(shards))
+    parts = _entry_parts(fingerprint, shards).replace("MEDIUM", medium_id)
     text = f'{{"medium_id":"{medium_id}","fingerprint":"{fingerprint}","parts":[{parts}]}}'
     with (folder / f"{medium_id}.json.gz").open("wb", buffering=0) as file:
         file.write(gzip.compress(text.encode(), compresslevel=1, mtime=0))
