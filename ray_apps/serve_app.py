@@ -37,7 +37,7 @@ from ray_apps.serving.jobs.driver import Drivers
 from ray_apps.serving.jobs.folder import JobFolder
 from ray_apps.serving.jobs.keeper import Keeper
 from ray_apps.serving.settings import ServeSettings
-from ray_apps.serving.uploads import sweep
+from ray_apps.serving.uploads import sweep_now_and_then
 from ray_apps.serving.workers import MediaPreparation, Replicas, Translator
 from ray_apps.settings import Recipe
 from ray_apps.translator import TranslatorSettings
@@ -69,7 +69,7 @@ class Ingress:
         self.settings, self.served, self.workers = settings, served, Replicas(media, translator)
         self.spool = Path(settings.spool or tempfile.gettempdir())
         self.spool.mkdir(parents=True, exist_ok=True)
-        sweep(self.spool, 2 * settings.door.deadline_s)
+        sweep_now_and_then(self.spool, 2 * settings.door.deadline_s)
         if settings.jobs.folder:
             drivers = Drivers(settings.jobs.folder, settings, model)
             Keeper(JobFolder(settings.jobs.folder), settings.jobs, drivers).start()

@@ -42,8 +42,9 @@ def open_lasting_book(name: str) -> ActorHandle:
 
 def close_book(name: str) -> None:
     """End a book; one that is not there is no error."""
-    with contextlib.suppress(ValueError, RayError):
-        ray.kill(ray.get_actor(name, NAMESPACE))
+    if ray.is_initialized():  # to ask for an actor would start a Ray
+        with contextlib.suppress(ValueError, RayError):
+            ray.kill(ray.get_actor(name, NAMESPACE))
 
 
 def _open(name: str, options: dict[str, str]) -> ActorHandle:

@@ -61,12 +61,12 @@ def verbose(done: Done, form: TranscriptionForm, task: str, demo_model: bool) ->
     """OpenAI's ``verbose_json``; a segment is a cue, with its scores beside what OpenAI has."""
     document: dict[str, Any] = {
         "task": task,
-        "language": _named(done.source),
+        "language": _named(done.language if task == "translate" else done.source),
         "duration": done.medium.duration_s,
         "text": text_of(done.cues),
     }
     if task == "translate":
-        document["to_language"] = _named(done.language)
+        document["source_language"] = _named(done.source)
     if "segment" in form.timestamp_granularities:
         document["segments"] = _segments(done, form.temperature)
     if "word" in form.timestamp_granularities:

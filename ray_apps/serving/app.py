@@ -16,6 +16,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -33,7 +34,7 @@ from ray_apps import metered
 from ray_apps.serving import answers, page
 from ray_apps.serving.admission import Admission
 from ray_apps.serving.errors import ApiError, invalid, of_medium, too_late, unavailable
-from ray_apps.serving.forms import TranscriptionForm, TranslationForm, body_schema, parsed
+from ray_apps.serving.forms import AUTO, TranscriptionForm, TranslationForm, body_schema, parsed
 from ray_apps.serving.jobs.routes import OWNER, JobRoutes, add_job_routes
 from ray_apps.serving.keys import Keys, KeysError
 from ray_apps.serving.prompt_terms import prompt_header, wanted_terms
@@ -135,6 +136,7 @@ class _Service:
         self.settings, self.served, self.workers, self.spool = settings, served, workers, spool
         self.admission = Admission(settings.door)
         self.began = int(time.time())
+        self._able: EngineCapabilities | None = None
         self.work = Work(
             workers=workers,
             capabilities=served.capabilities,
@@ -179,12 +181,18 @@ class _Service:
         except (Unavailable, TimeoutError) as error:
             raise unavailable("not ready", retry) from error
 
+    async def _engine(self) -> EngineCapabilities:
+        """What the translators can do, which never changes: asked once. Raises ApiError (503)."""
+        if self._able is None:
+            self._able = await self.ready()
+        return self._able
+
     async def texts(self, request: Request, kind: type[TranscriptionForm], task: str) -> Response:
         """The answer to a request with a medium."""
         until = time.monotonic() + self.settings.door.deadline_s
         async with contextlib.AsyncExitStack() as stack:
             stack.enter_context(self.admission.admitted())
-            path = stack.enter_context(spooled(self.spool))
+            path = self._spooled(stack)
             upload, form = await self._arrived(request, kind, path, until)
             asked = await self._asked(upload, form)
             headers = self.headers | prompt_header(form.prompt, asked.target)
@@ -198,6 +206,17 @@ class _Service:
             return content
         raise AssertionError("not reached")
 
+    def _spooled(self, stack: contextlib.AsyncExitStack) -> Path:
+        """A file for the upload, as long as the stack holds it. Raises ApiError."""
+        try:
+            return stack.enter_context(spooled(self.spool))
+        except OSError as error:
+            raise self._no_room(error) from error
+
+    def _no_room(self, error: OSError) -> ApiError:
+        log.error("uploads cannot be kept in %s: %s", self.spool, error)
+        return unavailable("there is no room for uploads just now", self.settings.door.retry_after_s)
+
     async def _arrived(
         self, request: Request, kind: type[TranscriptionForm], path: Path, until: float
     ) -> tuple[Upload, TranscriptionForm]:
@@ -206,6 +225,8 @@ class _Service:
                 upload = await receive(request.stream(), dict(request.headers), path, self.settings.door)
         except TimeoutError as error:
             raise too_late() from error
+        except OSError as error:
+            raise self._no_room(error) from error
         form = parsed(kind, upload.fields)
         self.check_model(form.model)
         return upload, form
@@ -214,8 +235,9 @@ class _Service:
         target = None
         if isinstance(form, TranslationForm):
             target = form.to_language or self.settings.target_code
-        source = form.language or self.settings.source_code
-        if "word" in form.timestamp_granularities and (target or not (await self.ready()).token_timings):
+        source = self.settings.source_code if form.language is None else form.language
+        source = None if source == AUTO else source
+        if "word" in form.timestamp_granularities and (target or not (await self._engine()).token_timings):
             raise invalid("word times are not to be had of this model and task", "timestamp_granularities[]")
         wishes = Wishes(form.temperature, wanted_terms(form.prompt, target).terms)
         return Asked(str(upload.path), upload.size, upload.sha256, source, target, wishes)
@@ -386,7 +408,11 @@ class _Door:
         if headers.get(b"sec-fetch-site") == "cross-site":
             raise ApiError(403, "cross_site", "pages of other sites may not ask this service")
         if self.keys is None:
-            if _is_known(headers.get(b"host", ""), self.settings.hosts):
+            host, origin = headers.get(b"host", ""), headers.get(b"origin")
+            # Over plain HTTP a browser sends no Sec-Fetch-Site, but always a form's origin.
+            if origin is not None and _is_elsewhere(origin, host, self.settings.hosts):
+                raise ApiError(403, "cross_site", "pages of other sites may not ask this service")
+            if _is_known(host, self.settings.hosts):
                 return ""
             raise ApiError(403, "unknown_host", "this service is not reached by that name; its setting `hosts` adds it")
         try:
@@ -397,6 +423,14 @@ class _Door:
         if owner is None:
             raise ApiError(401, "invalid_api_key", "send a key that is known here: Authorization: Bearer KEY")
         return owner
+
+
+def _is_elsewhere(origin: str, host: str, names: tuple[str, ...]) -> bool:
+    """Whether a page comes from neither the host that is asked nor a name under which the service is reached."""
+    with contextlib.suppress(ValueError):
+        page = urlsplit(origin)
+        return page.netloc != host and page.hostname not in {name.lower() for name in names}
+    return True
 
 
 def _is_known(host: str, names: tuple[str, ...]) -> bool:

@@ -8,7 +8,10 @@ from pipelines.records import Failure
 
 
 class ApiError(Exception):
-    """What a client is told. ``retry_after_s`` becomes ``Retry-After``; every 429 and 503 has one."""
+    """What a client is told. ``retry_after_s`` becomes ``Retry-After``; every 429 and 503 has one.
+
+    A 504 says that the same request is not to be sent again, which OpenAI's client does after every other 5xx.
+    """
 
     def __init__(
         self, status: int, code: str, message: str, *, param: str | None = None, retry_after_s: int | None = None
@@ -19,7 +22,8 @@ class ApiError(Exception):
 
     @property
     def headers(self) -> dict[str, str]:
-        return {} if self.retry_after_s is None else {"Retry-After": str(self.retry_after_s)}
+        again = {"X-Should-Retry": "false"} if self.status == 504 else {}
+        return again if self.retry_after_s is None else again | {"Retry-After": str(self.retry_after_s)}
 
     @property
     def body(self) -> dict[str, Any]:
@@ -29,6 +33,8 @@ class ApiError(Exception):
 
 _KINDS = {429: "rate_limit_error", 401: "authentication_error"}
 
+CRASHED = "crashed"
+"""Kind of failure of a medium whose decoder died: for good by its own fault; else somebody killed it."""
 _MEDIA: dict[str, tuple[int, str]] = {
     "not_media": (415, "this is no audio or video file that is known here"),
     "undecodable": (415, "no decoder here understands its audio"),
@@ -37,7 +43,7 @@ _MEDIA: dict[str, tuple[int, str]] = {
     "too_long": (413, "it is longer than allowed here"),
     "too_large": (413, "its sound takes more room than allowed here"),
     "limit": (413, "its sample rate, channels, streams or memory are beyond what is allowed here"),
-    "crashed": (422, "it makes its decoder crash"),
+    CRASHED: (422, "it makes its decoder crash"),
     "timeout": (422, "decoding it takes longer than allowed here"),
 }
 
@@ -60,8 +66,11 @@ def invalid(message: str, param: str | None = None, code: str = "invalid_value")
 
 
 def of_medium(failure: Failure, retry_after_s: int) -> ApiError:
-    """What a client is told of a medium that gives no sound: the kind, not the decoder's words."""
-    if failure.kind in _MEDIA:
+    """What a client is told of a medium that gives no sound: the kind, not the decoder's words.
+
+    A decoder that somebody killed says nothing of the medium: 503.
+    """
+    if failure.kind in _MEDIA and (failure.permanent or failure.kind != CRASHED):
         status, message = _MEDIA[failure.kind]
         return ApiError(status, failure.kind, message, param="file")
     return unavailable("the upload cannot be read just now", retry_after_s)

@@ -14,6 +14,8 @@ ResponseFormat = Literal["json", "text", "srt", "vtt", "verbose_json"]
 Granularity = Literal["segment", "word"]
 _LISTS = {"timestamp_granularities"}
 _LONGEST_NAME = 100
+AUTO = "auto"
+"""Asks for the spoken language to be found out."""
 
 
 class TranscriptionForm(BaseModel):
@@ -22,7 +24,9 @@ class TranscriptionForm(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", json_schema_extra={"additionalProperties": True})
 
     model: str | None = Field(None, description="a name that GET /v1/models lists; may be left out")
-    language: str | None = Field(None, max_length=_LONGEST_NAME, description="spoken language, a code or a name")
+    language: str | None = Field(
+        None, max_length=_LONGEST_NAME, description="spoken language, a code or a name; `auto`: found out"
+    )
     prompt: str | None = Field(
         None, description="of a translation: terms, `köprü = pont; Elif = Élif`; a header says if it was used"
     )
@@ -34,7 +38,7 @@ class TranscriptionForm(BaseModel):
     @field_validator("language", "to_language", check_fields=False)
     @classmethod
     def _known(cls, text: str | None) -> str | None:
-        return language_code(text) if text else None
+        return text if text == AUTO else language_code(text) if text else None
 
 
 class TranslationForm(TranscriptionForm):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import logging
 import threading
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,11 +19,14 @@ from cluster.feedback import Feedback
 from cluster.profile.ray_book import close_book
 from ray_apps.cli_settings import UsageError, readable
 from ray_apps.profiled import SERVICE
-from ray_apps.ray_session import ray_session, terminated_as_interrupted
+from ray_apps.ray_session import cluster_address, ray_session, terminated_as_interrupted
 from ray_apps.serve_app import APP, build
 from ray_apps.serving.settings import ServeSettings
 
-_HTTP = {"host": "127.0.0.1", "port": 8000, "request_timeout_s": 3700}
+_HTTP = {"host": "127.0.0.1", "port": 8000}
+_BEYOND_DEADLINE_S = 100.0
+"""Until Serve's own time-out of a request: ours tells it better."""
+_LOOK_S = 0.5
 LOGGING = {"log_level": "WARNING"}
 """As in serve_config.yaml: Serve would write a line for every call of every replica."""
 
@@ -48,6 +53,7 @@ def serve_until_interrupted(
         settings = ServeSettings.model_validate(args)
     except ValidationError as error:
         raise UsageError(readable(error)) from error
+    http |= {"request_timeout_s": _timeout_s(http.get("request_timeout_s"), settings.door.deadline_s)}
     if not settings.keys_file and not _is_loopback(str(http["host"])):
         feedback.warning(f"anybody who reaches {http['host']} may use this service: give it keys (voxtral serve-key)")
     logging.getLogger("ray.serve").setLevel(logging.WARNING)
@@ -58,10 +64,29 @@ def serve_until_interrupted(
             feedback.info(f"http://{http['host']}:{http['port']} is ready; Ctrl-C ends it")
             threading.Event().wait()
         except KeyboardInterrupt:
-            feedback.info("ending, as soon as open requests are answered")
+            feedback.info("ending, as soon as open requests are answered; Ctrl-C again ends them too")
+            with contextlib.suppress(KeyboardInterrupt):
+                _drain(settings.door.deadline_s)
         finally:
-            serve.shutdown()
+            if cluster_address(address) is None:
+                serve.shutdown()  # on a cluster that was there Serve may have applications of others
             close_book(SERVICE)
+
+
+def _timeout_s(asked: Any, deadline_s: float) -> float:
+    """Serve's own, which comes after ours in any case."""
+    return max(deadline_s + _BEYOND_DEADLINE_S, float(asked or 0.0))
+
+
+def _drain(deadline_s: float) -> None:
+    """Take the application away: nothing new is let in, and it is gone when what is open is answered.
+
+    To shut Serve down would end its proxies at once, which hold the connections.
+    """
+    serve.delete(APP, _blocking=False)
+    until = time.monotonic() + deadline_s
+    while APP in serve.status().applications and time.monotonic() < until:
+        time.sleep(_LOOK_S)
 
 
 def _from_file(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:

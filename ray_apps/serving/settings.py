@@ -24,6 +24,7 @@ class DoorLimits(BaseModel):
     parts: int = Field(64, gt=0, description="of a form")
     working: int = Field(16, gt=0, description="requests whose medium is worked on at a time, each ingress replica")
     waiting: int = Field(16, ge=0, description="requests beyond these that may be open; the next is answered 429")
+    stalled_s: float = Field(60.0, gt=0, description="longest pause in an upload; then 408")
     deadline_s: float = Field(3600.0, gt=0, description="from a request's first byte to its answer's last; then 504")
     retry_after_s: int = Field(10, gt=0, description="what a 429 or 503 asks a client to wait")
 

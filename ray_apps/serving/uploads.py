@@ -6,12 +6,14 @@ gives it, is never looked at: the file is called by a random name, and known by 
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import hashlib
 import itertools
 import os
 import shutil
 import tempfile
+import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
@@ -25,6 +27,7 @@ from ray_apps.serving.errors import ApiError, invalid
 from ray_apps.serving.settings import DoorLimits
 
 _PREFIX = "voxtral-upload-"
+_SWEEP_S = 600.0
 FILE = "file"
 """Name of the part that is the medium."""
 
@@ -65,6 +68,17 @@ def spooled_folder(folder: Path) -> Iterator[Path]:
         yield Path(name)
 
 
+def sweep_now_and_then(folder: Path, older_than_s: float) -> None:
+    """:func:`sweep` for ever, in a thread of its own."""
+
+    def sweeping() -> None:
+        while True:
+            sweep(folder, older_than_s)
+            time.sleep(_SWEEP_S)
+
+    threading.Thread(target=sweeping, name="voxtral-sweep", daemon=True).start()
+
+
 def sweep(folder: Path, older_than_s: float) -> None:
     """Delete what a service that was killed has left."""
     for path in folder.glob(f"{_PREFIX}*"):
@@ -103,11 +117,11 @@ async def _receive(body: AsyncIterator[bytes], headers: dict[str, str], form: _F
     try:
         parser = MultipartParser(options[b"boundary"], form.callbacks())
         received = 0
-        async for block in body:
+        while (block := await _next(body, limits)) is not None:
             received += len(block)
             if received > limits.upload_bytes:
                 raise _too_large(limits)
-            parser.write(block)
+            await asyncio.to_thread(parser.write, block)  # a disk that stalls must not stall everybody
         parser.finalize()
     except FormParserError as error:
         raise invalid("the form is malformed: its parts and its boundary do not fit", code="malformed_form") from error
@@ -117,6 +131,16 @@ async def _receive(body: AsyncIterator[bytes], headers: dict[str, str], form: _F
         raise invalid("the form ends in the middle of a part", code="malformed_form")
     if not form.files:
         raise ApiError(422, "missing_file", "the form has no part `file`", param=FILE)
+
+
+async def _next(body: AsyncIterator[bytes], limits: DoorLimits) -> bytes | None:
+    """The next block; None at the end. Raises ApiError (408) where none comes."""
+    try:
+        async with asyncio.timeout(limits.stalled_s):
+            return await anext(body, None)
+    except TimeoutError as error:
+        message = f"nothing of the request came for {limits.stalled_s:g} s; send it again"
+        raise ApiError(408, "upload_stalled", message) from error
 
 
 def _too_large(limits: DoorLimits) -> ApiError:

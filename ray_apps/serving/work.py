@@ -13,10 +13,12 @@ from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 from b200_kernels.checkpoints import check_pair
 from b200_kernels.engine import EngineCapabilities
 from pipelines.media.decode import Probe
+from pipelines.media.media_error import MediaError
 from pipelines.records import UNIDENTIFIED, Cue, Medium, PartWindow, Shard, Window
 from pipelines.settings import CueSettings, MediaLimits
 from pipelines.speech.listen import Listened
@@ -64,6 +66,7 @@ class Done:
 
 
 Tell = Callable[[Progress | Cue], Awaitable[None]]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -83,25 +86,25 @@ class Work:
 
         Raises MediaError, UnsupportedPair, ValueError (what the engine refuses), Unavailable, TimeoutError.
         """
+        until = time.monotonic() + deadline_s
         async with asyncio.timeout(deadline_s):
-            limits = self._limits(deadline_s)
-            found = await self.workers.probe(asked.path, limits, asked.source)
+            found = await _twice(lambda: self.workers.probe(asked.path, self._limits(until), asked.source))
             medium = _medium(asked, found)
             source = asked.source or found.language or self.capabilities.only_language or "auto"
             self._check(source, asked.target)
             if tell:
                 await tell(Progress(0.0, medium.duration_s))
             shards = cut_into_shards(medium, self.shard_s, source, ())
-            return await self._translated(medium, shards, asked, limits, tell)
+            return await self._translated(medium, shards, asked, until, tell)
 
     async def _translated(
-        self, medium: Medium, shards: Sequence[Shard], wanted: Asked, limits: MediaLimits, tell: Tell | None
+        self, medium: Medium, shards: Sequence[Shard], wanted: Asked, until: float, tell: Tell | None
     ) -> Done:
         target = wanted.target
         spoken = _Spoken(shards[0].source if shards else UNIDENTIFIED, self.fallback_source)
         done: list[PartWindow] = []
         track = _Track(self.cues, medium.duration_s, tell)
-        async with track.watched(), aclosing(self._windows(shards, wanted, limits, spoken)) as windows:
+        async with track.watched(), aclosing(self._windows(shards, wanted, until, spoken)) as windows:
             async for window in windows:
                 done.append(window)
                 await track.grown(done, target or window.source.language)
@@ -111,21 +114,21 @@ class Work:
         return Done(medium, spoken.named, language, tuple(done), tuple(cues))
 
     async def _windows(
-        self, shards: Sequence[Shard], wanted: Asked, limits: MediaLimits, spoken: _Spoken
+        self, shards: Sequence[Shard], wanted: Asked, until: float, spoken: _Spoken
     ) -> AsyncGenerator[PartWindow, None]:
         """Windows with their texts, in the medium's order."""
         asked: deque[asyncio.Task[Translation]] = deque()
         hearing: asyncio.Task[Listened] | None = None
         try:
             for at, shard in enumerate(shards):
-                hearing = hearing or asyncio.create_task(self.workers.listen(shard, limits))
+                hearing = hearing or asyncio.create_task(self._listen(shard, until))
                 while asked and not hearing.done():
                     await asyncio.wait({hearing, asked[0]}, return_when=asyncio.FIRST_COMPLETED)
                     if asked[0].done():
                         yield asked.popleft().result().windows[0]
                 heard = (await hearing).windows
                 following = shards[at + 1 : at + 2]
-                hearing = asyncio.create_task(self.workers.listen(following[0], limits)) if following else None
+                hearing = asyncio.create_task(self._listen(following[0], until)) if following else None
                 first = await self._identify(heard, wanted, shard.name, spoken)
                 for window in first:
                     yield window
@@ -165,9 +168,22 @@ class Work:
         if source not in ("auto", UNIDENTIFIED):
             check_pair(self.capabilities, source, target or source)
 
-    def _limits(self, deadline_s: float) -> MediaLimits:
-        """No decoding child outlives its request's deadline by more than it."""
-        return self.media.model_copy(update={"wall_s": min(self.media.wall_s, deadline_s)})
+    async def _listen(self, shard: Shard, until: float) -> Listened:
+        return await _twice(lambda: self.workers.listen(shard, self._limits(until)))
+
+    def _limits(self, until: float) -> MediaLimits:
+        """No decoding child outlives its request's deadline, ``until`` on the monotonic clock."""
+        return self.media.model_copy(update={"wall_s": min(self.media.wall_s, max(0.1, until - time.monotonic()))})
+
+
+async def _twice(ask: Callable[[], Awaitable[T]]) -> T:
+    """Once more where a decoder died that was not to blame, as one that somebody killed. Raises MediaError."""
+    try:
+        return await ask()
+    except MediaError as error:
+        if error.failure.permanent or error.failure.kind != "crashed":
+            raise
+        return await ask()
 
 
 @dataclass

@@ -8,6 +8,7 @@ whenever and wherever it is made, so that asking again is always right.
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import time
 from collections.abc import Sequence
@@ -32,6 +33,8 @@ TRIES = 4
 """Of a call whose replica dies. What kills four of them is to blame itself."""
 PAUSE_S = 0.5
 """After a death, before the next try, times the number of tries: Serve drops a dead replica from its list in less."""
+LATELY_S = 60.0
+"""An answer that is younger shows that replicas of its kind live."""
 _DIED = (RayActorError, ActorUnavailableError, WorkerCrashedError, DeploymentUnavailableError)
 
 T = TypeVar("T")
@@ -81,7 +84,8 @@ class Translator:
 
     async def __init__(self, settings: TranslatorSettings) -> None:  # type: ignore[misc]
         self.translator = await asyncio.to_thread(VoxtralTranslator, settings)
-        self.audio_s = 0.0
+        self.windows, self.audio_s = 0, 0.0
+        """What is in it. Only the count tells that nothing is: seconds that come and go leave a rest."""
         self._moved = time.monotonic()
         await self._warm_up()
 
@@ -98,8 +102,9 @@ class Translator:
         self, windows: Sequence[Window], source: str, targets: Sequence[str], name: str, wishes: Wishes
     ) -> Translation:
         seconds = sum(window.end_s - window.start_s for window in windows)
-        if not self.audio_s:
+        if not self.windows:
             self._moved = time.monotonic()
+        self.windows += len(windows)
         self.audio_s += seconds
         try:
             with profiled.stage(self.translator.settings.profile, "translate", name) as costs:
@@ -111,13 +116,14 @@ class Translator:
             # asks another one.
             os._exit(1)
         finally:
-            self.audio_s = max(0.0, self.audio_s - seconds)
+            self.windows -= len(windows)
+            self.audio_s = self.audio_s - seconds if self.windows else 0.0
         self._moved = time.monotonic()
         return answer
 
     def check_health(self) -> None:
         """Serve asks now and then. An engine that has windows and finishes none for a window's deadline hangs."""
-        if self.audio_s and time.monotonic() - self._moved > self.translator.settings.window_deadline_s:
+        if self.windows and time.monotonic() - self._moved > self.translator.settings.window_deadline_s:
             raise RuntimeError("the engine does not come to an end")
 
     async def ready(self) -> EngineCapabilities:
@@ -133,21 +139,34 @@ class Replicas:
 
     def __init__(self, media: DeploymentHandle, translator: DeploymentHandle) -> None:
         self._media, self._translator = media, translator
+        self._heard_at = self._translated_at = -math.inf
+        self._capabilities: EngineCapabilities | None = None
 
     async def probe(self, path: str, limits: MediaLimits, language: str | None) -> Probe:
         return await asked(self._media.probe, path, limits, language)
 
     async def listen(self, shard: Shard, limits: MediaLimits) -> Listened:
-        return await asked(self._media.listen, shard, limits)
+        heard: Listened = await asked(self._media.listen, shard, limits)
+        self._heard_at = time.monotonic()
+        return heard
 
     async def translate(
         self, windows: Sequence[Window], source: str, targets: Sequence[str], name: str, wishes: Wishes
     ) -> Translation:
-        return await asked(self._translator.translate, list(windows), source, tuple(targets), name, wishes)
+        done: Translation = await asked(self._translator.translate, list(windows), source, tuple(targets), name, wishes)
+        self._translated_at = time.monotonic()
+        return done
 
     async def capabilities(self) -> EngineCapabilities:
-        await asked(self._media.ready)
-        return await asked(self._translator.ready)
+        """Asks a replica of each kind, unless each has answered lately: behind windows that wait, a question would wait
+        too, and the service be called unready for being busy.
+        """
+        lately = time.monotonic() - LATELY_S
+        if self._heard_at < lately:
+            await asked(self._media.ready)
+        if self._capabilities is None or self._translated_at < lately:
+            self._capabilities = await asked(self._translator.ready)
+        return self._capabilities
 
 
 async def asked(method: Any, *arguments: Any) -> Any:

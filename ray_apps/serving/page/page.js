@@ -61,7 +61,7 @@ function choose(chosen) {
 }
 
 function forget() {
-  const [spoken, target] = [part("spoken").value, part("target").value];
+  const [spoken, target] = [named(part("spoken").value), part("target").value];
   table.clear({ target: target || spoken, source: spoken });
   part("caption").textContent = "";
   made = null;
@@ -86,8 +86,8 @@ function start() {
   if (!mayDiscard()) return;
   complain("");
   forget();
-  const order = { file, key, model: served?.id, spoken: part("spoken").value, target: part("target").value };
-  const language = order.target || order.spoken;
+  const order = { file, key, spoken: part("spoken").value, target: part("target").value };
+  const language = order.target || named(order.spoken);
   made = { target: language, demoModel: !part("demo").hidden, complete: false };
   player.newTrack(language ? languageName(language) : "As spoken", language);
   let sending = true;
@@ -224,6 +224,11 @@ function cueCount() {
 
 function mayDiscard() {
   return !unsaved || confirm("Your edits are not downloaded. Go on without them?");
+}
+
+// "auto" asks for the language to be found out, and is none.
+function named(spoken) {
+  return spoken === "auto" ? "" : spoken;
 }
 
 function canBeSent(key) {

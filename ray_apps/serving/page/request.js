@@ -3,7 +3,7 @@
 // XMLHttpRequest, because fetch tells nothing about how far an upload is. The file is read from the disk as it is
 // sent. What comes back stays in memory until the end; a film of hours gives a few megabytes.
 
-export function requestSubtitles({ file, model, spoken, target, key }, on) {
+export function requestSubtitles({ file, spoken, target, key }, on) {
   const request = new XMLHttpRequest();
   const events = new EventStream();
   let read = 0;
@@ -39,7 +39,7 @@ export function requestSubtitles({ file, model, spoken, target, key }, on) {
 
   request.open("POST", target && target !== spoken ? "v1/audio/translations" : "v1/audio/transcriptions");
   if (key) request.setRequestHeader("Authorization", `Bearer ${key}`);
-  request.send(form(file, model, spoken, target));
+  request.send(form(file, spoken, target));
   return { cancel: () => request.abort() };
 }
 
@@ -53,9 +53,8 @@ export async function servedModel(key) {
   }
 }
 
-function form(file, model, spoken, target) {
+function form(file, spoken, target) {
   const data = new FormData();
-  if (model) data.append("model", model);
   if (spoken) data.append("language", spoken);
   if (target && target !== spoken) data.append("to_language", target);
   data.append("response_format", "verbose_json");

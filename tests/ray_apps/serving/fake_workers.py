@@ -29,8 +29,10 @@ CAPABILITIES = EngineCapabilities(
 class FakeWorkers:
     """A medium of ``duration_s`` with a window every ten seconds; ``failure`` is what its probe says instead."""
 
-    def __init__(self, duration_s: float = 30.0, failure: str | None = None) -> None:
-        self.duration_s, self.failure = duration_s, failure
+    def __init__(self, duration_s: float = 30.0, failure: str | None = None, permanent: bool = True) -> None:
+        self.duration_s, self.failure, self.permanent = duration_s, failure, permanent
+        self.tagged: str | None = None
+        """The language that the medium's tag names."""
         self.free = asyncio.Event()
         """Until it is set, translations wait."""
         self.free.set()
@@ -48,8 +50,8 @@ class FakeWorkers:
             self.content = file.read()
         self.limits.append(limits)
         if self.failure:
-            raise MediaError(Failure(kind=self.failure, detail="/secret/path: libav said so", permanent=True))
-        return Probe(duration_s=self.duration_s, container="wav", audio_stream=0, language=None)
+            raise MediaError(Failure(kind=self.failure, detail="/secret/path: libav said so", permanent=self.permanent))
+        return Probe(duration_s=self.duration_s, container="wav", audio_stream=0, language=self.tagged)
 
     async def listen(self, shard: Shard, limits: MediaLimits) -> Listened:
         starts = [float(s) for s in range(0, int(self.duration_s), 10) if shard.start_s <= s < shard.end_s]

@@ -76,7 +76,7 @@ def choose_file(browser: Chrome, file: Path) -> None:
 
 
 def choose_languages(browser: Chrome, spoken: str, target: str) -> None:
-    """By code; an empty one is *Default* or *As spoken*."""
+    """By code; an empty one is *The service's own* or *As spoken*."""
     Select(part(browser, "#spoken")).select_by_value(spoken)
     Select(part(browser, "#target")).select_by_value(target)
 

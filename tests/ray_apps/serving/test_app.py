@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 from typing import Any
 
 import httpx2
 import pytest
 
-from ray_apps.serving import app
+from ray_apps.serving import app, uploads
 from ray_apps.serving.keys import add_key
 from ray_apps.serving.workers import Unavailable
 from tests.ray_apps.serving.asgi_service import MEDIUM, TRANSCRIBE, TRANSLATE, Service
@@ -37,7 +38,7 @@ def test_texts_come_back_in_order_whoever_is_first(tmp_path):
         ("text", "text/plain; charset=utf-8", "fr at 0 seconds.\nfr at 10"),
         ("srt", "application/x-subrip; charset=utf-8", "1\n00:00:00,500 -->"),
         ("vtt", "text/vtt; charset=utf-8", "WEBVTT\n"),
-        ("verbose_json", "application/json", '{"task": "translate", "language": "turkish"'),
+        ("verbose_json", "application/json", '{"task": "translate", "language": "french"'),
     ],
 )
 def test_every_format_has_its_content_type_and_says_that_a_demo_model_made_it(tmp_path, fmt, content_type, start):
@@ -55,6 +56,79 @@ def test_languages_go_by_the_request_before_the_settings(tmp_path):
     service.post(TRANSLATE)
     assert {(source, targets) for _, source, targets in service.workers.asked} == {("tr", ()), ("tr", ("fr",))}
     assert service.post(TRANSLATE, data={"to_language": "German"}).json()["error"]["code"] == "unsupported_language"
+    verbose = service.post(TRANSLATE, data={"response_format": "verbose_json"}).json()
+    assert (verbose["language"], verbose["source_language"]) == ("french", "turkish")
+
+
+def test_a_client_may_ask_for_the_language_to_be_found_out(tmp_path):
+    service = Service(tmp_path, source="Turkish", target="French")
+    service.workers.tagged = "fr"
+    assert service.post(TRANSCRIBE, data={"language": "auto"}).status_code == 400
+    service.workers.tagged = "tr"
+    assert service.post(TRANSCRIBE, data={"language": "auto"}).status_code == 200
+    assert {source for _, source, _ in service.workers.asked} == {"tr"}
+
+
+def test_a_decoder_that_was_killed_is_asked_again_and_the_medium_is_not_blamed(tmp_path):
+    service = Service(tmp_path, FakeWorkers(failure="crashed", permanent=False))
+    answer = service.post()
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "10")
+    assert len(service.workers.limits) == 2
+
+
+def test_a_disk_without_room_for_uploads_asks_to_come_again(tmp_path, monkeypatch):
+    def fake_full_disk(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    service = Service(tmp_path)
+    with monkeypatch.context() as patched:
+        patched.setattr(uploads.tempfile, "mkstemp", fake_full_disk)
+        answer = service.post()
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "10")
+    with monkeypatch.context() as patched:
+        patched.setattr(uploads.Path, "open", fake_full_disk)
+        answer = service.post()
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "10")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_upload_that_stalls_gives_its_place_back(tmp_path):
+    service = Service(tmp_path, door={"stalled_s": 0.01})
+
+    async def stalled():
+        yield _multipart()[:-20]
+        await asyncio.Event().wait()
+
+    async def ask() -> httpx2.Response:
+        async with service.client() as client:
+            headers = {"content-type": "multipart/form-data; boundary=b"}
+            return await client.post(TRANSLATE, content=stalled(), headers=headers)
+
+    answer = asyncio.run(asyncio.wait_for(ask(), 20))
+    assert (answer.status_code, answer.json()["error"]["code"]) == (408, "upload_stalled")
+    assert service.app.state.service.admission.open == 0
+
+
+def test_a_deadline_is_no_reason_to_send_a_film_again(tmp_path):
+    service = Service(tmp_path, door={"deadline_s": 0.05})
+    service.workers.free.clear()
+    answer = service.post()
+    assert (answer.status_code, answer.headers["x-should-retry"]) == (504, "false")
+
+
+@pytest.mark.parametrize(
+    ("origin", "status"),
+    [
+        ("http://127.0.0.1:8000", 200),
+        ("https://subs.example", 200),
+        ("http://elsewhere.example", 403),
+        ("null", 403),
+        ("http://[", 403),
+    ],
+)
+def test_a_form_on_another_sites_page_is_refused_over_plain_http_too(tmp_path, origin, status):
+    service = Service(tmp_path, hosts=("subs.example",))
+    assert service.post(headers={"origin": origin}).status_code == status
 
 
 def test_a_stream_gives_each_cue_once_in_order_then_the_whole(tmp_path):

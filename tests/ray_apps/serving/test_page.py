@@ -171,7 +171,7 @@ def test_a_film_becomes_subtitles_that_are_watched_corrected_and_taken_away(
     assert [c.text for c in webvtt.read(went["vtt"])] == wanted
     got = says.received[0]
     assert got.path == "/v1/audio/translations"
-    fields = {"model": "voxtral", "language": "tr", "to_language": "fr", "stream": "true"}
+    fields = {"language": "tr", "to_language": "fr", "stream": "true"}
     assert got.fields == fields | {"response_format": "verbose_json"}
     assert (got.file_name, got.file_bytes, got.authorization) == (film.name, film.stat().st_size, None)
     assert got.names[-1] == "file"

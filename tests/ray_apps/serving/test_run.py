@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -33,10 +34,21 @@ def started(monkeypatch):
 
         @staticmethod
         def run(app, **_options):
-            seen["args"] = app
+            seen["args"], seen["open"] = app, 3
             raise KeyboardInterrupt
 
+        @staticmethod
+        def delete(name, _blocking):
+            seen["deleted"] = name
+
+        @staticmethod
+        def status():
+            """Open requests end one by one; the application goes with the last."""
+            seen["open"] -= 1
+            return SimpleNamespace(applications={run.APP: None} if seen["open"] else {})
+
     monkeypatch.setattr(run, "serve", FakeServe)
+    monkeypatch.setattr(run, "_LOOK_S", 0.0)
     monkeypatch.setattr(run, "build", lambda args: args)
     monkeypatch.setattr(run, "ray_session", lambda _address: nullcontext())
     return seen
@@ -46,7 +58,18 @@ def test_flags_go_before_the_file_and_it_is_ended(started):
     run.serve_until_interrupted(SHIPPED, {"target": "German", "model": None}, None, 9000, None, Feedback())
     assert started["args"] == {"source": "Turkish", "target": "German"}
     assert (started["http"]["host"], started["http"]["port"]) == ("127.0.0.1", 9000)
-    assert started["ended"]
+    assert (started["deleted"], started["open"], started["ended"]) == (run.APP, 0, True)
+
+
+def test_a_cluster_that_was_there_keeps_its_serve(started):
+    run.serve_until_interrupted(SHIPPED, {}, None, None, "auto", Feedback())
+    assert (started["deleted"], started["open"]) == (run.APP, 0)
+    assert "ended" not in started
+
+
+def test_serve_gives_up_after_our_own_deadline(started):
+    run.serve_until_interrupted(SHIPPED, {"door": {"deadline_s": 9000}}, None, None, None, Feedback())
+    assert started["http"]["request_timeout_s"] > 9000
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from ray.serve.exceptions import BackPressureError
 
 from pipelines.records import Window
 from ray_apps.serving import workers
-from ray_apps.serving.workers import TRIES, Translator, Unavailable, asked
+from ray_apps.serving.workers import TRIES, Replicas, Translator, Unavailable, asked
 from ray_apps.translator import NO_WISHES, Translation, TranslatorSettings
 
 
@@ -45,7 +46,7 @@ class FakeTranslator:
 def test_an_engine_that_finishes_nothing_is_unhealthy_and_a_busy_one_is_not(monkeypatch):
     monkeypatch.setattr(workers, "time", clock := Clock())
     replica = Translator.__new__(Translator)
-    replica.audio_s, replica._moved = 0.0, clock.now
+    replica.windows, replica.audio_s, replica._moved = 0, 0.0, clock.now
     window = Window(start_s=0.0, segments=(), samples=np.zeros(16_000, np.int16))
 
     async def work() -> None:
@@ -66,6 +67,47 @@ def test_an_engine_that_finishes_nothing_is_unhealthy_and_a_busy_one_is_not(monk
 
     asyncio.run(work())
     assert replica.record_autoscaling_stats() == {"audio_s": 0.0}
+
+
+def test_a_replica_that_was_busy_and_is_idle_stays_healthy(monkeypatch):
+    """0.1 + 0.2 - 0.1 - 0.2 is not 0: it must not look like audio that waits."""
+    monkeypatch.setattr(workers, "time", clock := Clock())
+    replica = Translator.__new__(Translator)
+    replica.windows, replica.audio_s, replica._moved = 0, 0.0, clock.now
+    windows = [Window(start_s=0.0, segments=(), samples=np.zeros(count, np.int16)) for count in (1600, 3200)]
+
+    async def work() -> None:
+        replica.translator = FakeTranslator()
+        calls = [asyncio.create_task(replica.translate([window], "tr", ["fr"], "x", NO_WISHES)) for window in windows]
+        await asyncio.sleep(0)
+        replica.translator.may.set()
+        await asyncio.gather(*calls)
+
+    asyncio.run(work())
+    clock.now += 5000
+    replica.check_health()
+    assert replica.record_autoscaling_stats() == {"audio_s": 0.0}
+
+
+def test_who_answered_lately_is_not_asked_whether_it_is_ready(monkeypatch):
+    """Behind a long queue the question would wait, and a load balancer would drop the service for being busy."""
+    monkeypatch.setattr(workers, "time", clock := Clock())
+    media = SimpleNamespace(ready=Method(True, True), listen=Method("heard"))
+    translator = SimpleNamespace(ready=Method("able", "able"), translate=Method("translated"))
+    replicas = Replicas(media, translator)
+
+    async def work() -> None:
+        assert await replicas.capabilities() == "able"
+        assert (media.ready.calls, translator.ready.calls) == (1, 1)
+        await replicas.listen(None, None)
+        await replicas.translate([], "tr", ["fr"], "x", NO_WISHES)
+        assert await replicas.capabilities() == "able"
+        assert (media.ready.calls, translator.ready.calls) == (1, 1)
+        clock.now += workers.LATELY_S + 1
+        assert await replicas.capabilities() == "able"
+        assert (media.ready.calls, translator.ready.calls) == (2, 2)
+
+    asyncio.run(work())
 
 
 class Method:
