@@ -29,7 +29,8 @@ from pipelines.ledger.assemble import MediumReport, assemble
 from pipelines.ledger.lease import Lease, LeaseHeld
 from pipelines.ledger.muxed import ChangedCopy, mux
 from pipelines.ledger.output_names import OutputNames
-from pipelines.ledger.parts import PartStore
+from pipelines.ledger.parts import PartStore, read_ahead
+from pipelines.ledger.probed import forget_probed
 from pipelines.ledger.runs import ManifestRows, Run, save_run, with_rows
 from pipelines.ledger.tables import write_summary, write_tables
 from pipelines.media.media_error import MediaError
@@ -77,7 +78,7 @@ def run_job(settings: Settings, feedback: Feedback) -> RunSummary:
     began = time.monotonic()
     _check_writable(Store(settings.out))
     with ExitStack() as stack:
-        plan = _plan(settings, feedback, stack)
+        plan = _plan(settings, feedback, stack, keep=True)
         lease = stack.enter_context(Lease(plan.store, plan.recipe.fingerprint))
         job = _Job(_mended(plan, feedback), feedback, lease)
         interrupted = False
@@ -109,14 +110,14 @@ def _check_writable(store: Store) -> None:
     store.delete("_voxtral/writable")
 
 
-def _plan(settings: Settings, feedback: Feedback, stack: ExitStack) -> JobPlan:
+def _plan(settings: Settings, feedback: Feedback, stack: ExitStack, *, keep: bool = False) -> JobPlan:
     """The plan. A cluster is joined first, for its hardware decides; a local Ray starts when the plan is known."""
     if cluster_address(settings.address) is None and not ray.is_initialized():
-        return plan_job(settings, feedback)
+        return plan_job(settings, feedback, keep=keep)
     stack.enter_context(ray_session(settings.address, _shown(settings)))
     if _is_this_machine_alone():
-        return plan_job(settings, feedback)
-    return plan_job(settings, feedback, CLUSTER_GPU if cluster_share(settings.nodes).gpus else CLUSTER_CPU)
+        return plan_job(settings, feedback, keep=keep)
+    return plan_job(settings, feedback, CLUSTER_GPU if cluster_share(settings.nodes).gpus else CLUSTER_CPU, keep=keep)
 
 
 def _shown(settings: Settings) -> dict[str, str]:
@@ -165,6 +166,7 @@ class _Job:
             targets=plan.settings.targets,
             cue_settings=plan.settings.cue_settings,
         )
+        forget_probed(plan.store, plan.recipe.fingerprint)  # the manifest holds them now
         self.names = OutputNames(plan.store, run.media)
         self.run_record = run.model_copy(update={"rows": ManifestRows.none()})  # they are in the plan, and in the store
         self.open = plan.open.copy()
@@ -195,9 +197,10 @@ class _Job:
         for row in np.flatnonzero(self.plan.readable & ~self.plan.finished & (self.left == 0)):
             self._assemble(int(row))
         missing = self.plan.missing
-        for row in np.unique(missing.rows[missing.auto]):
-            if self.left[row] < self.plan.shards.counts[row]:  # the others have no parts yet
-                self.languages.learn(self.plan.parts.read_medium(self.plan.media[int(row)].id))
+        rows = np.unique(missing.rows[missing.auto])
+        begun = self.plan.media.take(rows[self.left[rows] < self.plan.shards.counts[rows]])  # the others have no parts
+        for _, parts in read_ahead(self.plan.parts.read_medium, begun.column("id").to_pylist()):
+            self.languages.recall(parts)
         for pause in (0.0, *PAUSES_S):
             if not len(missing):
                 break

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import cast
 
 import numpy as np
@@ -28,6 +28,7 @@ from pipelines.archive.manifest import build_manifest
 from pipelines.archive.media import SCHEMA, Media
 from pipelines.archive.storage import Store
 from pipelines.ledger.parts import PartStore
+from pipelines.ledger.probed import keep_probed, probed
 from pipelines.ledger.runs import RunError, load_run, newest_record
 from pipelines.records import Failure
 from pipelines.speech.shards import shard_count
@@ -112,10 +113,13 @@ class JobPlan:
         return self.missing.seconds
 
 
-def plan_job(settings: Settings, feedback: Feedback, accelerator: Accelerator | None = None) -> JobPlan:
+def plan_job(
+    settings: Settings, feedback: Feedback, accelerator: Accelerator | None = None, *, keep: bool = False
+) -> JobPlan:
     """Read the archive and the ledger.
 
-    ``accelerator`` is what the actors will run on; None: this machine's.
+    ``accelerator`` is what the actors will run on; None: this machine's. ``keep``: what is opened of a large archive is
+    written down for a later plan, in case that this run is killed meanwhile.
 
     Raises:
         NoInput: nothing matches the inputs.
@@ -139,6 +143,7 @@ def plan_job(settings: Settings, feedback: Feedback, accelerator: Accelerator | 
         audio_stream=settings.audio_stream,
         source=settings.source,
         known=_known(settings, recipe),
+        keep=partial(keep_probed, Store(settings.out), recipe.fingerprint) if keep else None,
     )
     media, sources = _with_languages(manifest, settings, checkpoint)
     _warn_of_tags(media, settings, checkpoint, feedback)
@@ -229,21 +234,24 @@ def _as_before(settings: Settings, recipe: Recipe, feedback: Feedback) -> Recipe
 
 
 def _known(settings: Settings, recipe: Recipe) -> Media | None:
-    """Media that an earlier run with the same fingerprint opened."""
+    """Media that an earlier run with the same fingerprint opened, also one that was killed before its manifest."""
+    store = Store(settings.out)
+    opened = probed(store, recipe.fingerprint)
     try:
-        return load_run(Store(settings.out), recipe.fingerprint).media
+        before = load_run(store, recipe.fingerprint).media
     except RunError:
-        return None
+        return opened if len(opened) else None
+    return Media(pa.concat_tables([opened.table, before.table])).first_of_each() if len(opened) else before
 
 
 def _ledger(parts: PartStore, shards: Shards) -> tuple[np.ndarray, np.ndarray]:
     """Which media have an entry, by row, and which shards are still to be done, by place."""
-    media = shards.media
+    media, done = shards.media, parts.done()  # before the entries, which take the parts' place
     finished = np.zeros(len(media), bool)
     entries = media.rows_of(list(parts.finished()))
     finished[entries[entries >= 0]] = True
     still_open = ~finished[shards.rows]
-    for medium_id, indices in parts.done().items():
+    for medium_id, indices in done.items():
         row = media.row_of(medium_id)
         if row is not None:
             there = [index for index in indices if index < shards.counts[row]]

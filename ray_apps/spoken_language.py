@@ -1,14 +1,14 @@
 """One spoken language a medium, though its shards are worked on apart.
 
-Where nobody named the language, the first shard whose transcripts tell it decides for the whole medium; until then the
-medium's shards go one after another, and a shard that has speech but does not tell waits. After three that told nothing
-the rest begin together, each to find out for itself; what still waits in the end is taken for a fallback's. The rule
-depends on the ledger alone, so a resumed run decides alike. It does not know how a language is told from a text.
+Where nobody named the language, the medium's first shards go one after another, and the first whose transcripts tell it
+decides for the whole medium; one that has speech but does not tell waits. After three that told nothing the rest begin
+together, each to find out for itself; what waited is then taken for what the first of these told, or a fallback's. Which of
+them came back first plays no part, nor does a resume. It does not know how a language is told from a text.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from ray_apps.shards import AUTO, Shards
 
 LEADERS = 3
 """Shards of a medium that are tried one after another: each costs a pass of its own."""
+_NOBODY = np.iinfo(np.int32).max
 FALLBACK = "en"
 """The spoken language of a medium in which no shard tells it."""
 
@@ -31,14 +32,28 @@ class SpokenLanguages:
         self._known = np.zeros(len(media), np.int16)
         """Places in ``_languages``."""
         self._led = np.zeros(len(media), np.int8)
+        self._told_by = np.full(len(media), _NOBODY, np.int32)
+        """The first of the later shards that told its own language, and below which: for those that did not."""
+        self._told_as = np.zeros(len(media), np.int16)
 
     def learn(self, parts: Iterable[Part]) -> None:
-        """Take in parts, those of a medium in the order of their shards; the first that tells decides."""
+        """Take in parts, a medium's leaders in the order of their shards; the first of these that tells decides."""
         for part in parts:
-            if part.failure is None and part.source != UNIDENTIFIED:
-                row = self._media.row_of(part.medium_id)
-                if row is not None and not self._known[row]:
-                    self._known[row] = self._place(part.source)
+            row = self._media.row_of(part.medium_id)
+            if row is None or part.failure is not None or part.source == UNIDENTIFIED:
+                continue
+            if part.index < LEADERS and not self._known[row]:
+                self._known[row] = self._place(part.source)
+            elif part.index < self._told_by[row]:
+                self._told_by[row], self._told_as[row] = part.index, self._place(part.source)
+
+    def recall(self, parts: Sequence[Part]) -> None:
+        """Take in all parts of a medium that earlier runs made: its leaders among them need not lead again."""
+        self.learn(parts)
+        for part in parts:
+            row = self._media.row_of(part.medium_id)
+            if row is not None and part.index < LEADERS:
+                self._led[row] += 1
 
     def ready(self, shards: Shards) -> tuple[Shards, Shards]:
         """The shards that may begin, with their language where it is known, and those that wait for one of them."""
@@ -52,7 +67,11 @@ class SpokenLanguages:
         return self._told(shards.where(~held_back), AUTO), shards.where(held_back)
 
     def settle(self, shards: Shards) -> Shards:
-        """Shards that did not tell, in their medium's language after all, or the fallback."""
+        """Shards that did not tell, in their medium's language after all: what its first shard that told says, or the
+        fallback. All that tell have to be done.
+        """
+        later = (self._known == 0) & (self._told_by != _NOBODY)
+        self._known[later] = self._told_as[later]
         return self._told(shards, FALLBACK)
 
     def _told(self, shards: Shards, otherwise: str) -> Shards:

@@ -34,8 +34,8 @@ _SIGNATURE_PARAMETERS = frozenset({
     "ske", "skoid", "skt", "sktid", "sks", "skv", "awsaccesskeyid", "googleaccessid", "key-pair-id",
     "policy", "security-token", "hdnea", "hdnts", "hdntl",
 })  # fmt: skip
-_AT_ONCE = 10_000
-"""Candidates that are looked up together."""
+_AT_ONCE = 2_000
+"""Candidates that are looked up together, and kept together once they are opened."""
 _SIGNATURE_PREFIXES = ("x-amz-", "x-goog-")
 
 
@@ -47,6 +47,7 @@ def build_manifest(
     audio_stream: int | None = None,
     source: str | None = None,
     known: Media | None = None,
+    keep: Callable[[Media], object] | None = None,
 ) -> Media:
     """All media of the inputs, longest first, then by name; what is no medium is there with its ``failure``.
 
@@ -58,6 +59,7 @@ def build_manifest(
         source: Code of the language that is wanted of several streams, where a list does not name one.
         known: Media of an earlier manifest, made with the same ``audio_stream`` and ``source``: what has not
         changed since is not opened again.
+        keep: Takes in what was opened, a batch after the other while more are to come.
 
     A file that cannot be read (any more) is a row with a transient failure. A file that was found twice is
     listed once, with the targets of all its rows in lists.
@@ -81,14 +83,21 @@ def build_manifest(
         for medium in _in_threads(work, new):
             opened.append(medium)
             feedback.progress(media_probed=done + len(opened))
+        # What failed in passing, a store's hiccup or a machine that was busy, gets one more look.
+        again = [at for at, medium in enumerate(opened) if medium.failure and not medium.failure.permanent]
+        for at, medium in zip(again, _in_threads(work, [new[at] for at in again]), strict=True):
+            opened[at] = medium
         done += len(opened)
-        tables += [before.table, Media.of(opened).table]
+        found = Media.of(opened)
+        tables += [before.table, found.table]
+        if keep and candidates and opened:
+            keep(found)
     media = Media(pa.concat_tables(tables))
     tables.clear()
-    found = longest_first(media.first_of_each())
+    ordered = longest_first(media.first_of_each())
     del media
     pa.default_memory_pool().release_unused()
-    return found
+    return ordered
 
 
 def _known(candidates: Sequence[Candidate], known: Media) -> tuple[Media, list[Candidate]]:

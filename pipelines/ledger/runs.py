@@ -232,7 +232,7 @@ def _kept(store: Store, fingerprint: str, media: Media) -> ManifestRows:
     left = _is_in(old.column("url"), media.column("url")) | old.column("failure").is_valid().to_numpy()
     if left[gone].any():
         parts = PartStore(store, fingerprint)
-        left &= ~_is_in(old.column("id"), pa.array(sorted(parts.finished() | parts.done().keys()), pa.string()))
+        left &= ~_is_in(old.column("id"), pa.array(sorted(parts.begun()), pa.string()))
     kept = earlier.take(gone[~left[gone]])
     del earlier, old
     pa.default_memory_pool().release_unused()

@@ -171,7 +171,7 @@ class Reader:
         self._store = store
         self._corrected = corrected_media(store)
         # One listing instead of a look for each: of an archive that was just begun most have nothing yet.
-        self._begun = self.parts.finished() | self.parts.done().keys()
+        self._begun = self.parts.begun()
 
     def __iter__(self) -> Iterator[MediumState]:
         for _, state in read_ahead(self.read, self.run.rows, _AT_ONCE):

@@ -83,7 +83,8 @@ class _Check:
 
     def whole(self, with_tables: bool) -> Verification:
         counts: Counter[str] = Counter()
-        finished, done = self.reader.parts.finished(), self.reader.parts.done()
+        done = self.reader.parts.done()  # before the entries, which take their place
+        finished = self.reader.parts.finished()
         for state in self.reader:
             self._ledger(state, done.get(state.row.medium.id, set()))
             if state.built is not None:

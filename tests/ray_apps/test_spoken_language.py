@@ -83,3 +83,26 @@ def test_what_did_not_tell_is_taken_for_its_mediums_language_or_the_fallbacks():
     languages = SpokenLanguages(both.media)
     languages.learn([part(both[1], "tr")])
     assert told(languages.settle(both.where(np.array([0, 2])))) == [("film/00000", "tr"), ("talk/00000", "en")]
+
+
+def test_a_resumed_run_decides_as_one_that_was_not_disturbed():
+    """The first three say nothing, the fifth comes back first as Turkish, and the run is killed."""
+    film = shards(film=6)
+    silent, later = [part(film[at], UNIDENTIFIED) for at in (0, 1)], [part(film[5], "tr"), part(film[3], "en")]
+    undisturbed, resumed = SpokenLanguages(film.media), SpokenLanguages(film.media)
+    waiting = film
+    for at in range(3):
+        begin, waiting = undisturbed.ready(waiting)
+        undisturbed.learn(silent[at : at + 1])
+    begin, waiting = undisturbed.ready(waiting)
+    assert told(begin) == [(f"film/0000{at}", "auto") for at in (3, 4, 5)]
+    undisturbed.learn(later)
+    assert told(undisturbed.settle(film.where(np.array([2])))) == [("film/00002", "en")]
+
+    resumed.recall([*silent, later[0]])
+    begin, waiting = resumed.ready(film.where(np.array([2, 3, 4])))
+    assert told(begin) == [("film/00002", "auto")]  # leads once more, and does not tell
+    begin, waiting = resumed.ready(waiting)
+    assert told(begin) == [("film/00003", "auto"), ("film/00004", "auto")]
+    resumed.learn(later[1:])
+    assert told(resumed.settle(film.where(np.array([2])))) == [("film/00002", "en")]

@@ -504,6 +504,33 @@ def test_media_that_have_not_changed_are_not_opened_again(tmp_path: Path, monkey
     assert opened == ["changed.mp3"]
 
 
+def test_a_probe_that_fails_in_passing_is_made_once_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that was busy must not leave a film to the next run."""
+    opened: list[str] = []
+
+    def fake_probe_that_is_late(url: str, *others: Any) -> FakeProbe:
+        opened.append(url)
+        if opened.count(url) == 1:
+            raise MediaError(Failure(kind="timeout", detail="late", permanent=False))
+        return fake_probe(url, *others)
+
+    monkeypatch.setattr(manifest, "probe", fake_probe_that_is_late)
+    (tmp_path / "a.wav").write_text("media 3")
+    (medium,) = build_manifest([str(tmp_path)], MediaLimits(), Ear())
+    assert (medium.failure, medium.duration_s, len(opened)) == (None, 3.0, 2)
+
+
+def test_what_is_opened_of_a_large_archive_is_kept_while_more_is_to_come(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(manifest, "_AT_ONCE", 2)
+    for name in "abcde":
+        (tmp_path / f"{name}.wav").write_text("media 3")
+    kept: list[list[str]] = []
+    build_manifest([str(tmp_path)], MediaLimits(), Ear(), keep=lambda media: kept.append([m.name for m in media]))
+    assert kept == [["e.wav", "d.wav"], ["c.wav", "b.wav"]] or kept == [["a.wav", "b.wav"], ["c.wav", "d.wav"]]
+
+
 def test_another_language_in_a_list_is_other_work(tmp_path: Path) -> None:
     put(
         tmp_path, {"a.mp3": "media 5", "fr.csv": "url,target_lang\na.mp3,fr\n", "en.csv": "url,target_lang\na.mp3,en\n"}
