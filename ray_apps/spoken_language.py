@@ -2,8 +2,8 @@
 
 Where nobody named the language, the medium's first shards go one after another, and the first whose transcripts tell it
 decides for the whole medium; one that has speech but does not tell waits. After three that told nothing the rest begin
-together, each to find out for itself; what waited is then taken for what the first of these told, or a fallback's. Which of
-them came back first plays no part, nor does a resume. It does not know how a language is told from a text.
+together, each to find out for itself; what waited is then taken for what the first of these told, or a fallback's.
+Which came back first plays no part, nor does a resume. It does not know how a language is told from a text.
 """
 
 from __future__ import annotations
