@@ -40,7 +40,9 @@ from pipelines.ledger.tables import Totals
 from ray_apps import batch_job
 from ray_apps.benchmarks.overhead import make_media
 from ray_apps.benchmarks.simulated import (
+    SLOWER,
     SimulatedListen,
+    latency_s,
     make_archive,
     simulated_probe,
     simulated_translator,
@@ -56,7 +58,7 @@ from ray_apps.translator import TranslatorSettings
 
 STEPS = ("plan", "driver", "actors", "growth")
 _WINDOW_SHARD_S = 24.0
-_STRAGGLERS, _SLOWER = 4, 5
+_STRAGGLERS = 4
 
 
 def main(
@@ -185,13 +187,13 @@ def simulated_job(archive: Path, out: Path, actors: int, translate_s: float, slo
     """One job; ``slow`` actors take five times as long."""
     marks = out.parent / f"{out.name}-slow"
     marks.mkdir(exist_ok=True)
-    with _simulated(actors, partial(_latency_s, marks, slow, translate_s)):
+    with _simulated(actors, partial(latency_s, marks, slow, translate_s)):
         cpu = time.process_time()
         summary = batch_job.run_job(_settings(archive, out), SilentFeedback())
         cpu = time.process_time() - cpu
     work_s = summary.wall_s - summary.startup_s
     done = summary.shards_done
-    capacity = (actors - slow + slow / _SLOWER) / translate_s
+    capacity = (actors - slow + slow / SLOWER) / translate_s
     return {
         "media": summary.media,
         "shards": done,
@@ -202,17 +204,6 @@ def simulated_job(archive: Path, out: Path, actors: int, translate_s: float, slo
         "driver_cpu_ms_a_shard": round(1e3 * cpu / max(done, 1), 2),
         "driver_peak_gb": _peak_gb(),
     }
-
-
-def _latency_s(marks: Path, slow: int, seconds: float) -> float:
-    """Of one actor; the first ``slow`` to ask are slow."""
-    for number in range(slow):
-        try:
-            (marks / str(number)).touch(exist_ok=False)
-        except FileExistsError:
-            continue
-        return seconds * _SLOWER
-    return seconds
 
 
 @contextmanager
