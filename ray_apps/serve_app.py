@@ -31,6 +31,7 @@ from pipelines.archive.storage import Store
 from ray_apps.plan import CLUSTER_CPU, CLUSTER_GPU, Accelerator, actor_memory_gb, resolve, this_machine
 from ray_apps.profiled import SERVICE
 from ray_apps.ray_session import Share, cluster_share, share_nodes
+from ray_apps.serving.admission import Admission
 from ray_apps.serving.app import Served, make_app
 from ray_apps.serving.autoscaling import WaitingAudio
 from ray_apps.serving.jobs.driver import Drivers
@@ -75,7 +76,14 @@ class Ingress:
             Keeper(JobFolder(settings.jobs.folder), settings.jobs, drivers).start()
 
     def __serve_build_asgi_app__(self) -> FastAPI:
-        return make_app(self.settings, self.served, self.workers, self.spool)
+        self._app = make_app(self.settings, self.served, self.workers, self.spool)
+        return self._app
+
+    async def close_door(self) -> int:
+        """Let no request in any more; returns how many are open."""
+        admission: Admission = self._app.state.service.admission
+        admission.close()
+        return admission.open
 
 
 def build(args: dict[str, Any]) -> serve.Application:

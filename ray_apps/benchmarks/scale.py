@@ -40,7 +40,9 @@ from pipelines.ledger.tables import Totals
 from ray_apps import batch_job
 from ray_apps.benchmarks.overhead import make_media
 from ray_apps.benchmarks.simulated import (
+    SLOWER,
     SimulatedListen,
+    latency_s,
     make_archive,
     simulated_probe,
     simulated_translator,
@@ -56,7 +58,7 @@ from ray_apps.translator import TranslatorSettings
 
 STEPS = ("plan", "driver", "actors", "growth")
 _WINDOW_SHARD_S = 24.0
-_STRAGGLERS, _SLOWER = 4, 5
+_STRAGGLERS = 4
 
 
 def main(
@@ -162,57 +164,57 @@ def resume(archive: Path, out: Path, began: float) -> dict[str, Any]:
 def driver(work: Path, actors: int) -> dict[str, Any]:
     """Simulated actors under the real job, at two sizes, and with stragglers."""
     shutil.rmtree(work, ignore_errors=True)
-    sizes = {media: make_archive(work / f"archive-{media}", media) for media in (300, 3000)}
+    sizes = {media: make_archive(work / f"archive-{media}", media) for media in (100, 1000)}
     fast = {
         media: _alone(simulated_job, archive, work / f"out-{media}", actors, 0.05, 0)
         for media, archive in sizes.items()
     }
     small, large = (figures["work_s"] for figures in fast.values())
-    idle = _alone(simulated_job, sizes[3000], work / "out-3000", actors, 0.05, 0)
-    even = _alone(simulated_job, sizes[300], work / "out-even", actors, 2.0, 0)
-    uneven = _alone(simulated_job, sizes[300], work / "out-uneven", actors, 2.0, _STRAGGLERS)
+    idle = _alone(simulated_job, sizes[1000], work / "out-1000", actors, 0.05, 0)
+    even = _alone(simulated_job, sizes[100], work / "out-even", actors, 2.0, 0)
+    uneven = _alone(simulated_job, sizes[100], work / "out-uneven", actors, 2.0, _STRAGGLERS)
     shutil.rmtree(work, ignore_errors=True)
     return {
         "fast_actors": list(fast.values()),
         "ten_times_the_shards_took": round(large / small, 2),
-        "nothing_to_do": {"wall_s": idle["wall_s"], "ms_a_medium": round(1e3 * idle["wall_s"] / 3000, 2)},
+        "nothing_to_do": {"wall_s": idle["wall_s"], "ms_a_medium": round(1e3 * idle["wall_s"] / 1000, 2)},
         "even": even,
         "stragglers": uneven,
     }
+
+
+class _Pace(SilentFeedback):
+    """When the first shard was back, and the last: what is between them is not the start of actors."""
+
+    first = last = 0.0
+
+    def progress(self, **figures: float) -> None:
+        if figures.get("shards_done", 0) >= 1:
+            self.last = time.monotonic()
+            self.first = self.first or self.last
 
 
 def simulated_job(archive: Path, out: Path, actors: int, translate_s: float, slow: int) -> dict[str, Any]:
     """One job; ``slow`` actors take five times as long."""
     marks = out.parent / f"{out.name}-slow"
     marks.mkdir(exist_ok=True)
-    with _simulated(actors, partial(_latency_s, marks, slow, translate_s)):
-        cpu = time.process_time()
-        summary = batch_job.run_job(_settings(archive, out), SilentFeedback())
+    with _simulated(actors, partial(latency_s, marks, slow, translate_s)):
+        cpu, pace = time.process_time(), _Pace()
+        summary = batch_job.run_job(_settings(archive, out), pace)
         cpu = time.process_time() - cpu
     work_s = summary.wall_s - summary.startup_s
     done = summary.shards_done
-    capacity = (actors - slow + slow / _SLOWER) / translate_s
+    capacity = (actors - slow + slow / SLOWER) / translate_s
     return {
         "media": summary.media,
         "shards": done,
         "work_s": round(work_s, 2),
         "wall_s": round(summary.wall_s, 2),
-        "shards_a_second": round(done / work_s, 1),
+        "shards_a_second": round(max(done - 1, 0) / max(pace.last - pace.first, 1e-9), 1),
         "actors_could": round(capacity, 1),
         "driver_cpu_ms_a_shard": round(1e3 * cpu / max(done, 1), 2),
         "driver_peak_gb": _peak_gb(),
     }
-
-
-def _latency_s(marks: Path, slow: int, seconds: float) -> float:
-    """Of one actor; the first ``slow`` to ask are slow."""
-    for number in range(slow):
-        try:
-            (marks / str(number)).touch(exist_ok=False)
-        except FileExistsError:
-            continue
-        return seconds * _SLOWER
-    return seconds
 
 
 @contextmanager

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
     from ray_apps.translator import TranslatorSettings
 
+SLOWER = 5
+"""How many times as long a straggler takes."""
 _IN_A_FOLDER = 1_000
 _SHORTEST_S, _LONGEST_S = 120, 3_480
 """Media are half an hour long on average."""
@@ -104,6 +106,17 @@ def write_entry(folder: Path, medium_id: str, fingerprint: str, shards: int) -> 
     text = f'{{"medium_id":"{medium_id}","fingerprint":"{fingerprint}","parts":[{parts}]}}'
     with (folder / f"{medium_id}.json.gz").open("wb", buffering=0) as file:
         file.write(gzip.compress(text.encode(), compresslevel=1, mtime=0))
+
+
+def latency_s(marks: Path, slow: int, seconds: float) -> float:
+    """Of one actor; the first ``slow`` to ask are slow."""
+    for number in range(slow):
+        try:
+            (marks / str(number)).touch(exist_ok=False)
+        except FileExistsError:
+            continue
+        return seconds * SLOWER
+    return seconds
 
 
 @dataclass(frozen=True)

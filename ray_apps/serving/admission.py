@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
 from ray_apps import metered
-from ray_apps.serving.errors import ApiError
+from ray_apps.serving.errors import ApiError, unavailable
 from ray_apps.serving.settings import DoorLimits
 
 
@@ -20,10 +20,17 @@ class Admission:
         self.open = 0
         """Requests that are in."""
         self.at_work = 0
+        self._closed = False
+
+    def close(self) -> None:
+        """Nobody is let in any more: the service ends."""
+        self._closed = True
 
     @contextmanager
     def admitted(self) -> Iterator[None]:
-        """Before a byte of the body is read. Raises ApiError (429)."""
+        """Before a byte of the body is read. Raises ApiError (429, 503)."""
+        if self._closed:
+            raise unavailable("this service is ending", self._limits.retry_after_s)
         if self.open >= self._limits.working + self._limits.waiting:
             raise ApiError(
                 429,

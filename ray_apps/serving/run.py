@@ -14,6 +14,8 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 from ray import serve
+from ray.exceptions import RayError
+from ray.serve.exceptions import RayServeException
 
 from cluster.feedback import Feedback
 from cluster.profile.ray_book import close_book
@@ -26,7 +28,7 @@ from ray_apps.serving.settings import ServeSettings
 _HTTP = {"host": "127.0.0.1", "port": 8000}
 _BEYOND_DEADLINE_S = 100.0
 """Until Serve's own time-out of a request: ours tells it better."""
-_LOOK_S = 0.5
+_LOOK_S, _ANSWER_S = 0.5, 10.0
 LOGGING = {"log_level": "WARNING"}
 """As in serve_config.yaml: Serve would write a line for every call of every replica."""
 
@@ -65,7 +67,7 @@ def serve_until_interrupted(
             threading.Event().wait()
         except KeyboardInterrupt:
             feedback.info("ending, as soon as open requests are answered; Ctrl-C again ends them too")
-            with contextlib.suppress(KeyboardInterrupt):
+            with contextlib.suppress(KeyboardInterrupt, RayServeException, RayError, TimeoutError):
                 _drain(settings.door.deadline_s)
         finally:
             if cluster_address(address) is None:
@@ -79,14 +81,17 @@ def _timeout_s(asked: Any, deadline_s: float) -> float:
 
 
 def _drain(deadline_s: float) -> None:
-    """Take the application away: nothing new is let in, and it is gone when what is open is answered.
+    """Close the door, and take the application away when what is open is answered.
 
-    To shut Serve down would end its proxies at once, which hold the connections.
+    Serve ends all replicas of an application together, and its proxies at once: who waits for another window, or for
+    the last bytes, would be cut off.
     """
-    serve.delete(APP, _blocking=False)
+    door = serve.get_app_handle(APP).close_door
     until = time.monotonic() + deadline_s
-    while APP in serve.status().applications and time.monotonic() < until:
+    while door.remote().result(timeout_s=_ANSWER_S) and time.monotonic() < until:
         time.sleep(_LOOK_S)
+    time.sleep(_LOOK_S)  # what is answered is not yet sent
+    serve.delete(APP)
 
 
 def _from_file(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:

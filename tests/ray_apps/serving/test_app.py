@@ -464,3 +464,22 @@ def _scope(body: bytes, send: Any, until: Any = None) -> tuple[Any, Any, Any]:
         "server": ("127.0.0.1", 2),
     }
     return scope, receive, send
+
+
+def test_a_service_that_ends_lets_nobody_in_and_answers_who_is(tmp_path):
+    service = Service(tmp_path)
+    service.workers.free.clear()
+
+    async def ask() -> tuple[httpx2.Response, httpx2.Response]:
+        async with service.client() as client:
+            before = asyncio.create_task(client.post(TRANSLATE, files=MEDIUM))
+            while not service.workers.asked:
+                await asyncio.sleep(0)
+            service.app.state.service.admission.close()
+            after = await client.post(TRANSLATE, files=MEDIUM)
+            service.workers.free.set()
+            return await before, after
+
+    before, after = asyncio.run(asyncio.wait_for(ask(), 20))
+    assert before.status_code == 200
+    assert (after.status_code, after.headers["retry-after"]) == (503, "10")

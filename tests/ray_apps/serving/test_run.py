@@ -38,14 +38,19 @@ def started(monkeypatch):
             raise KeyboardInterrupt
 
         @staticmethod
-        def delete(name, _blocking):
-            seen["deleted"] = name
+        def delete(name):
+            seen["deleted"] = name, seen["open"]
 
         @staticmethod
-        def status():
-            """Open requests end one by one; the application goes with the last."""
-            seen["open"] -= 1
-            return SimpleNamespace(applications={run.APP: None} if seen["open"] else {})
+        def get_app_handle(_name):
+            """Open requests end one by one."""
+
+            def result(timeout_s):
+                seen["open"] -= 1
+                return seen["open"]
+
+            asked = SimpleNamespace(result=result)
+            return SimpleNamespace(close_door=SimpleNamespace(remote=lambda: asked))
 
     monkeypatch.setattr(run, "serve", FakeServe)
     monkeypatch.setattr(run, "_LOOK_S", 0.0)
@@ -58,12 +63,12 @@ def test_flags_go_before_the_file_and_it_is_ended(started):
     run.serve_until_interrupted(SHIPPED, {"target": "German", "model": None}, None, 9000, None, Feedback())
     assert started["args"] == {"source": "Turkish", "target": "German"}
     assert (started["http"]["host"], started["http"]["port"]) == ("127.0.0.1", 9000)
-    assert (started["deleted"], started["open"], started["ended"]) == (run.APP, 0, True)
+    assert (started["deleted"], started["ended"]) == ((run.APP, 0), True)
 
 
 def test_a_cluster_that_was_there_keeps_its_serve(started):
     run.serve_until_interrupted(SHIPPED, {}, None, None, "auto", Feedback())
-    assert (started["deleted"], started["open"]) == (run.APP, 0)
+    assert started["deleted"] == (run.APP, 0)
     assert "ended" not in started
 
 
