@@ -12,7 +12,7 @@ DEMO := demo_output
 WORK := .work
 TORCH := $(shell grep '^torch==' constraints.txt)
 
-.PHONY: demo test triton-test lint embedded embedded-eval alignment archive stages child-cost overhead metrics-overhead dashboard profile-cost media-set kill-test chaos cue-rules cue-timing sabotage quality-bench report-scale schemathesis load-test clean help
+.PHONY: demo test triton-test lint embedded embedded-eval alignment archive stages child-cost overhead metrics-overhead dashboard profile-cost media-set kill-test chaos cue-rules cue-timing sabotage quality-bench report-scale scale schemathesis load-test clean help
 
 help:  ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/'
@@ -110,6 +110,10 @@ cue-rules: $(READY)  ## 10,000 random window texts: every cue meets its profile 
 report-scale: $(READY)  ## a report over a million media: seconds, memory, size of the page
 	mkdir -p $(WORK)
 	$(BIN)/python -m tests.proofs.report_of_a_million --json $(WORK)/report-scale.json
+
+scale: $(READY)  ## a million media planned and resumed, 64 simulated actors, and what grows with what; takes 5 GB and half an hour
+	mkdir -p $(WORK)
+	$(BIN)/python -m ray_apps.benchmarks.scale --work $(WORK)/scale --json $(WORK)/scale.json
 
 schemathesis: $(READY)  ## 2,000 random requests against the service: no 500, every 503 says when to come again
 	mkdir -p $(WORK)

@@ -9,13 +9,14 @@ the order of things and what to try again; what each thing does is said in ``pip
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
+import numpy as np
 import ray
 
 from cluster.derived import shards_to_fill
@@ -28,8 +29,9 @@ from pipelines.ledger.assemble import MediumReport, assemble
 from pipelines.ledger.lease import Lease, LeaseHeld
 from pipelines.ledger.muxed import ChangedCopy, mux
 from pipelines.ledger.output_names import OutputNames
-from pipelines.ledger.parts import PartStore
-from pipelines.ledger.runs import Run, save_run
+from pipelines.ledger.parts import PartStore, read_ahead
+from pipelines.ledger.probed import forget_probed
+from pipelines.ledger.runs import ManifestRows, Run, save_run, with_rows
 from pipelines.ledger.tables import write_summary, write_tables
 from pipelines.media.media_error import MediaError
 from pipelines.records import UNIDENTIFIED, Failure, Medium, Shard
@@ -47,13 +49,16 @@ from ray_apps.ray_session import (
 )
 from ray_apps.rows import ShardRow, error_row
 from ray_apps.settings import Settings
+from ray_apps.shards import Shards
 from ray_apps.spoken_language import SpokenLanguages
-from ray_apps.stages import Listen
+from ray_apps.stages import Listen, deal
 from ray_apps.summary import RunSummary, Tally
 from ray_apps.translator import LANGUAGE_UNKNOWN, TranslatorSettings, VoxtralTranslator
 
 DATASET = "voxtral"
 """What Ray's dashboard and metrics call the stages together."""
+_ASSEMBLED_AT_ONCE = 1_000
+"""Media that wait for their assembly at the same time, at most."""
 PAUSES_S = (2.0, 10.0, 30.0)
 """Between passes over shards that failed for a passing reason: a store that is away for half a minute comes back."""
 
@@ -73,7 +78,7 @@ def run_job(settings: Settings, feedback: Feedback) -> RunSummary:
     began = time.monotonic()
     _check_writable(Store(settings.out))
     with ExitStack() as stack:
-        plan = _plan(settings, feedback, stack)
+        plan = _plan(settings, feedback, stack, keep=True)
         lease = stack.enter_context(Lease(plan.store, plan.recipe.fingerprint))
         job = _Job(_mended(plan, feedback), feedback, lease)
         interrupted = False
@@ -105,14 +110,14 @@ def _check_writable(store: Store) -> None:
     store.delete("_voxtral/writable")
 
 
-def _plan(settings: Settings, feedback: Feedback, stack: ExitStack) -> JobPlan:
+def _plan(settings: Settings, feedback: Feedback, stack: ExitStack, *, keep: bool = False) -> JobPlan:
     """The plan. A cluster is joined first, for its hardware decides; a local Ray starts when the plan is known."""
     if cluster_address(settings.address) is None and not ray.is_initialized():
-        return plan_job(settings, feedback)
+        return plan_job(settings, feedback, keep=keep)
     stack.enter_context(ray_session(settings.address, _shown(settings)))
     if _is_this_machine_alone():
-        return plan_job(settings, feedback)
-    return plan_job(settings, feedback, CLUSTER_GPU if cluster_share(settings.nodes).gpus else CLUSTER_CPU)
+        return plan_job(settings, feedback, keep=keep)
+    return plan_job(settings, feedback, CLUSTER_GPU if cluster_share(settings.nodes).gpus else CLUSTER_CPU, keep=keep)
 
 
 def _shown(settings: Settings) -> dict[str, str]:
@@ -142,7 +147,7 @@ def _mended(plan: JobPlan, feedback: Feedback) -> JobPlan:
     """The plan against a ledger whose listings tell the truth, errors reopened where the user wants it."""
     for sentence in plan.parts.repair(entries=False):
         feedback.warning(sentence)
-    if plan.settings.retry_errors and (reopened := plan.parts.reopen_errors(plan.shards.keys())):
+    if plan.settings.retry_errors and (reopened := plan.parts.reopen_errors(set(plan.media.column("id").to_pylist()))):
         feedback.info(f"{reopened} failed shards are tried again")
     return plan.reread()
 
@@ -152,20 +157,23 @@ class _Job:
 
     def __init__(self, plan: JobPlan, feedback: Feedback, lease: Lease) -> None:
         self.plan, self.feedback, self.lease = plan, feedback, lease
-        self.run_record = save_run(
+        run = save_run(
             plan.store,
             plan.recipe.fingerprint,
             plan.settings.model_dump(mode="json") | {"recipe": plan.recipe.model_dump(mode="json")},
             plan.media,
-            plan.counts,
+            plan.shards.counts,
             targets=plan.settings.targets,
             cue_settings=plan.settings.cue_settings,
         )
-        self.names = OutputNames(plan.store, self.run_record.media)
-        self.done = {medium: set(plan.done.get(medium, ())) for medium in plan.shards}
-        self.media = {medium.id: medium for medium in plan.media}
+        forget_probed(plan.store, plan.recipe.fingerprint)  # the manifest holds them now
+        self.names = OutputNames(plan.store, run.media)
+        self.run_record = run.model_copy(update={"rows": ManifestRows.none()})  # they are in the plan, and in the store
+        self.open = plan.open.copy()
+        # How many shards of each medium are open, by its row.
+        self.left = np.bincount(plan.shards.rows[plan.open], minlength=len(plan.media))
         self.tally = Tally(plan)
-        self.languages = SpokenLanguages()
+        self.languages = SpokenLanguages(plan.media)
         self.identified: set[str] = set()
         self.assembling: dict[ray.ObjectRef, str] = {}
         self.not_muxed = 0
@@ -174,7 +182,7 @@ class _Job:
 
     def run(self) -> None:
         """Passes over what is missing, until nothing is left that another try could mend."""
-        metered.unreadable(self.plan.media)
+        metered.unreadable(self.plan.media.take(self.plan.media.failed))
         self._tell_progress()
         self.resources = cluster_resources(self.plan)
         self.hardware = cluster_hardware(self.plan.settings.nodes)
@@ -182,18 +190,19 @@ class _Job:
             self.feedback.warning(note)
         self.feedback.progress(**self.tally.figures())
         # What every assembly needs is put on the cluster once, without the manifest's rows.
-        if self.plan.settings.profiling and self.plan.missing:
+        if self.plan.settings.profiling and len(self.plan.missing):
             where = self.plan.store, self.plan.recipe.fingerprint, self.lease.token
             self.profile = Keeper(profiled.book_of(self.lease.token), partial(profiled.save_profile, *where))
-        self.shared = ray.put((self.run_record.model_copy(update={"rows": ()}), self.names))
-        for medium_id in self.plan.shards:
-            if medium_id not in self.plan.finished:
-                self._assemble_if_complete(medium_id)
-        missing: Sequence[Shard] = self.plan.missing
-        for medium_id in {shard.medium.id for shard in missing if shard.source == "auto"}:
-            self.languages.learn(self.plan.parts.read_medium(medium_id))
+        self.shared = ray.put(self.run_record)
+        for row in np.flatnonzero(self.plan.readable & ~self.plan.finished & (self.left == 0)):
+            self._assemble(int(row))
+        missing = self.plan.missing
+        rows = np.unique(missing.rows[missing.auto])
+        begun = self.plan.media.take(rows[self.left[rows] < self.plan.shards.counts[rows]])  # the others have no parts
+        for _, parts in read_ahead(self.plan.parts.read_medium, begun.column("id").to_pylist()):
+            self.languages.recall(parts)
         for pause in (0.0, *PAUSES_S):
-            if not missing:
+            if not len(missing):
                 break
             self.lease.check()
             if pause:
@@ -205,57 +214,70 @@ class _Job:
         if self.plan.settings.cue_settings.mux:
             self._mux()
 
-    def _give_up(self, shards: Sequence[Shard]) -> None:
+    def _give_up(self, shards: Shards) -> None:
         """Count this run's failure of each; one that failed in as many runs as are allowed becomes an error part."""
         for shard in shards:
-            failure = self.tally.still_open[shard.name].failure
+            row = self.tally.still_open.get(shard.name)
+            failure = row.failure if row else None
             if failure and self.plan.parts.record_failure(shard.name) >= self.plan.settings.max_attempts:
                 detail = f"{failure.detail} (in {self.plan.settings.max_attempts} runs; --retry-errors tries again)"
                 lasting = Failure(kind=failure.kind, detail=detail, permanent=True)
-                row = error_row(ShardRow(shard), lasting, self.plan.recipe.fingerprint)
-                if row.part:
-                    self.plan.parts.write(row.part)
-                    self._done(row)
+                done = error_row(ShardRow(shard), lasting, self.plan.recipe.fingerprint)
+                if done.part:
+                    self.plan.parts.write(done.part)
+                    self._done(done)
 
     def _done(self, row: ShardRow) -> None:
         self.tally.shard(row)
         if self.profile and row.part:
             self.profile.finished(row.part.seconds)
-        self.done[row.shard.medium.id].add(row.shard.index)
-        self._assemble_if_complete(row.shard.medium.id)
+        at = self._row(row.shard)
+        place = self.plan.shards.first[at] + row.shard.index
+        if self.open[place]:
+            self.open[place] = False
+            self.left[at] -= 1
+            if not self.left[at]:
+                self._assemble(at)
 
-    def _pass_over(self, shards: Sequence[Shard]) -> list[Shard]:
+    def _row(self, shard: Shard) -> int:
+        row = self.plan.media.row_of(shard.medium.id)
+        assert row is not None, shard.name
+        return row
+
+    def _pass_over(self, shards: Shards) -> Shards:
         """Work on these shards, those that wait for their medium's language after those that tell it; returns those
         that stay open.
         """
-        still_open: list[Shard] = []
-        untold: list[Shard] = []
         waiting = shards
-        while waiting:
+        untold = np.zeros(len(self.plan.shards), bool)
+        while len(waiting):
             begin, waiting = self.languages.ready(waiting)
-            left = self._work_on(begin)
-            untold += [shard for shard in left if self._failed_by(shard, LANGUAGE_UNKNOWN)]
-            still_open += [shard for shard in left if not self._failed_by(shard, LANGUAGE_UNKNOWN)]
-        return still_open + (self._work_on(self.languages.settle(untold)) if untold else [])
+            untold[self._work_on(begin)] = True
+        if untold.any():
+            self._work_on(self.languages.settle(self._still_open(shards, untold)))
+        return self._still_open(shards)
 
-    def _failed_by(self, shard: Shard, kind: str) -> bool:
-        failure = self.tally.still_open[shard.name].failure
-        return failure is not None and failure.kind == kind
+    def _still_open(self, shards: Shards, chosen: np.ndarray | None = None) -> Shards:
+        """Those of some shards that are not done, or of them those that are chosen by their place in the plan."""
+        places = self.plan.shards.first[shards.rows] + shards.indices
+        return shards.where(self.open[places] if chosen is None else chosen[places])
 
-    def _work_on(self, shards: Sequence[Shard]) -> list[Shard]:
-        still_open: list[Shard] = []
+    def _work_on(self, shards: Shards) -> list[int]:
+        """Returns the places in the plan of those that wait until the rest of their medium tells its language."""
+        untold: list[int] = []
         for row in results(self.plan, shards, self.resources, self.lease.token, self._book):
             self.lease.check()
             if row.part is None:
                 self.tally.shard(row)
-                still_open.append(row.shard)
+                if row.failure is not None and row.failure.kind == LANGUAGE_UNKNOWN:
+                    untold.append(int(self.plan.shards.first[self._row(row.shard)]) + row.shard.index)
             else:
                 self.languages.learn([row.part])
                 self._warn_of_language(row)
                 self._done(row)
             self._collect(wait_s=0)
             self._tell_progress()
-        return still_open
+        return untold
 
     def _tell_progress(self) -> None:
         figures = self.tally.figures()
@@ -270,13 +292,14 @@ class _Job:
         for target in row.shard.targets:
             warn_of_pair(self.plan.checkpoint, row.part.source, target, self.feedback)
 
-    def _assemble_if_complete(self, medium_id: str) -> None:
-        if len(self.done[medium_id]) < len(self.plan.shards[medium_id]):
-            return
+    def _assemble(self, row: int) -> None:
+        while len(self.assembling) >= _ASSEMBLED_AT_ONCE:
+            self._collect(wait_s=None, enough=1)
+        medium, shards = self.plan.media[row], int(self.plan.shards.counts[row])
         task = _assemble_medium.options(name="assemble", **self._light()).remote(
-            self.plan.parts, self.media[medium_id], self.plan.counts[medium_id], self.shared, self._book
+            self.plan.parts, medium, shards, self.shared, self.names.only(medium), self._book
         )
-        self.assembling[task] = self.media[medium_id].name
+        self.assembling[task] = medium.name
 
     @property
     def _book(self) -> str | None:
@@ -286,12 +309,12 @@ class _Job:
         """Where a light task runs, and what it asks for."""
         return {"num_cpus": self.resources.light_cpus, "label_selector": self.plan.settings.nodes or None}
 
-    def _collect(self, wait_s: float | None) -> None:
-        """Take in the reports of the media that have been assembled; None waits for all of them."""
+    def _collect(self, wait_s: float | None, enough: int | None = None) -> None:
+        """Take in the reports of the media that have been assembled; None waits for all of them, or ``enough``."""
         if not self.assembling:
             return
         waiting = list(self.assembling)
-        ready, _ = ray.wait(waiting, num_returns=len(waiting), timeout=wait_s)
+        ready, _ = ray.wait(waiting, num_returns=enough or len(waiting), timeout=wait_s)
         for task in ready:
             name = self.assembling.pop(task)
             try:
@@ -308,32 +331,32 @@ class _Job:
     def _mux(self) -> None:
         """A copy with soft subtitles of every medium that is done, of earlier runs too; one that fails is told."""
         limits = self.plan.settings.media
-        done = [
-            medium
-            for medium, shards in self.plan.shards.items()
-            if medium in self.plan.finished or len(self.done[medium]) >= len(shards)
-        ]
         task = _mux_medium.options(name="mux", **self._light())
-        names = {
-            task.remote(self.plan.parts, self.media[medium], self.shared, limits): self.media[medium].name
-            for medium in done
-        }
-        waiting = list(names)
-        while waiting:
-            ready, waiting = ray.wait(waiting)
-            for ended in ready:
-                try:
-                    problem = ray.get(ended)
-                except ray.exceptions.RayError as error:
-                    problem = str(error).strip().splitlines()[-1]
-                if problem:
-                    self.not_muxed += 1
-                    self.feedback.warning(f"{names[ended]}: no copy with subtitles: {problem}")
+        names: dict[ray.ObjectRef, str] = {}
+        for row in np.flatnonzero(self.plan.readable & (self.left == 0)):
+            medium = self.plan.media[int(row)]
+            names[task.remote(self.plan.parts, medium, self.shared, self.names.only(medium), limits)] = medium.name
+            if len(names) >= _ASSEMBLED_AT_ONCE:
+                self._muxed(names)
+        while names:
+            self._muxed(names)
+
+    def _muxed(self, names: dict[ray.ObjectRef, str]) -> None:
+        """Wait for one copy, and tell of it if it failed."""
+        for ended in ray.wait(list(names))[0]:
+            name = names.pop(ended)
+            try:
+                problem = ray.get(ended)
+            except ray.exceptions.RayError as error:
+                problem = str(error).strip().splitlines()[-1]
+            if problem:
+                self.not_muxed += 1
+                self.feedback.warning(f"{name}: no copy with subtitles: {problem}")
 
     def end_profile(self) -> None:
         """Save what the profile knows, and end its book."""
         if self.profile:
-            self.profile.close({"assemble": len(self.tally.reports)})
+            self.profile.close({"assemble": self.tally.assembled})
 
     def finish(self, interrupted: bool, wall_s: float) -> RunSummary:
         """The tables and the summary, from the ledger."""
@@ -341,7 +364,8 @@ class _Job:
         if ray.is_initialized():
             # Media that are being assembled right now would look open to the tables.
             self._collect(wait_s=30)
-        totals = write_tables(self.plan.store, self.run_record, self.tally.open_failures())
+        run = with_rows(self.plan.store, self.run_record)
+        totals = write_tables(self.plan.store, run, self.tally.open_failures())
         for sentence in (*totals.damaged, *totals.kept_edits, *totals.lost_corrections):
             self.feedback.warning(sentence)
         summary = replace(
@@ -355,7 +379,7 @@ class _Job:
 
 
 def results(
-    plan: JobPlan, shards: Sequence[Shard], resources: ResourcePlan, run: str, profile: str | None = None
+    plan: JobPlan, shards: Shards, resources: ResourcePlan, run: str, profile: str | None = None
 ) -> Iterator[ShardRow]:
     """Shards through all stages on the cluster that Ray is joined to; rows come back as they are done.
 
@@ -379,14 +403,23 @@ def results(
         fingerprint=recipe.fingerprint,
         profile=profile,
     )
-    rows = ray.data.from_items([ShardRow(s).encode() for s in shards], override_num_blocks=len(shards))
+    slices = [{"slice": packed} for packed in shards.slices()]
+    rows = ray.data.from_items(slices, override_num_blocks=len(slices))
     rows.set_name(DATASET)
-    heard = rows.map(
+    # One task deals out all slices in turn, so the order stays; how far it is ahead, says ray_apps/queue_limit.py.
+    dealt = rows.flat_map(deal, compute=ray.data.TaskPoolStrategy(size=1), num_cpus=resources.light_cpus)
+    heard = dealt.map(
         Listen(recipe.fingerprint, settings.media, settings.vad, settings.windows, recipe.window_s, profile),
         compute=ray.data.TaskPoolStrategy(size=resources.listen_tasks),
         num_cpus=resources.listen_cpus,
     )
-    translated = heard.map_batches(
+    for row in translated(heard, translator, resources).iter_rows():
+        yield ShardRow.decode(row)
+
+
+def translated(heard: ray.data.Dataset, translator: TranslatorSettings, resources: ResourcePlan) -> ray.data.Dataset:
+    """Rows with windows through the actor pool."""
+    return heard.map_batches(
         VoxtralTranslator,
         batch_size=1,
         batch_format="pyarrow",
@@ -403,8 +436,6 @@ def results(
         num_gpus=resources.actor_gpus or None,
         **bounded_actor_retries(),
     )
-    for row in translated.iter_rows():
-        yield ShardRow.decode(row)
 
 
 def cluster_resources(plan: JobPlan) -> ResourcePlan:
@@ -429,13 +460,12 @@ def cluster_resources(plan: JobPlan) -> ResourcePlan:
 
 @ray.remote
 def _assemble_medium(
-    parts: PartStore, medium: Medium, shards: int, shared: tuple[Run, OutputNames], profile: str | None
+    parts: PartStore, medium: Medium, shards: int, run: Run, names: OutputNames, profile: str | None
 ) -> MediumReport | str:
     """Write a medium's subtitles from its parts, then put the parts together in one ledger entry.
 
     Returns why not, where a part turns out to be damaged or the store fails: the next run does it.
     """
-    run, names = shared
     try:
         found = parts.read_medium(medium.id)
         if len(found) < shards:
@@ -449,9 +479,8 @@ def _assemble_medium(
 
 
 @ray.remote
-def _mux_medium(parts: PartStore, medium: Medium, shared: tuple[Run, OutputNames], limits: MediaLimits) -> str | None:
+def _mux_medium(parts: PartStore, medium: Medium, run: Run, names: OutputNames, limits: MediaLimits) -> str | None:
     """Copy a medium that is done, with its subtitles in it, unless its copy is there; returns why not."""
-    run, names = shared
     try:
         mux(medium, parts.read_medium(medium.id), run, parts.store, names, limits)
     except (OSError, ValueError, MediaError, ChangedCopy) as error:

@@ -83,7 +83,8 @@ def plan_figures(plan: JobPlan) -> dict[str, Any]:
 
     missing = plan.missing
     guess = estimate(plan)
-    failures = [medium.failure for medium in plan.media]
+    failing = [medium for medium in plan.media if medium.failure]
+    failures = [medium.failure for medium in failing]
     return {
         "media": len(plan.media),
         "media_failed": sum(f is not None and f.kind != NOT_OPENED for f in failures),
@@ -99,9 +100,7 @@ def plan_figures(plan: JobPlan) -> dict[str, Any]:
         "demo_model": plan.checkpoint.demo_model,
         "fingerprint": plan.recipe.fingerprint,
         "out": plan.settings.out,
-        "errors": [
-            (medium.name, medium.failure.kind, medium.failure.detail) for medium in plan.media if medium.failure
-        ],
+        "errors": [(medium.name, medium.failure.kind, medium.failure.detail) for medium in failing if medium.failure],
     }
 
 

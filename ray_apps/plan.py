@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import cast
 
+import numpy as np
+import pyarrow as pa
 from pydantic import ValidationError
 
 from b200_kernels import prompts
@@ -23,14 +25,18 @@ from b200_kernels.precision import detect_optimal_dtype
 from cluster.feedback import Feedback
 from cluster.hardware import detect_hardware
 from pipelines.archive.manifest import build_manifest
+from pipelines.archive.media import SCHEMA, Media
 from pipelines.archive.storage import Store
 from pipelines.ledger.parts import PartStore
-from pipelines.ledger.runs import RunError, load_run
-from pipelines.records import Failure, Medium, Shard
-from pipelines.speech.shards import cut_into_shards
+from pipelines.ledger.probed import keep_probed, probed
+from pipelines.ledger.runs import RunError, load_run, newest_record
+from pipelines.records import Failure
+from pipelines.speech.shards import shard_count
 from quality.ladder import ladder, transcript_ladder
 from quality.similarity import is_available
 from ray_apps.settings import Recipe, Settings, digest
+from ray_apps.shards import AUTO as TO_BE_FOUND_OUT
+from ray_apps.shards import Shards
 
 
 @dataclass(frozen=True)
@@ -56,31 +62,25 @@ def this_machine() -> Accelerator:
     return Accelerator(has_gpu, cast(DtypeName, str(detect_optimal_dtype()).removeprefix("torch.")))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class JobPlan:
     """The whole archive's shards, and what is done already."""
 
     settings: Settings
     recipe: Recipe
     checkpoint: Checkpoint
-    media: tuple[Medium, ...]
-    shards: dict[str, tuple[Shard, ...]]
-    """Shards by medium id, for every medium that can be read."""
-    finished: frozenset[str]
-    """Ids of media with a ledger entry: all of their shards are done."""
-    done: dict[str, frozenset[int]]
-    """Shard indices with a part, by id of media that are not finished."""
+    media: Media
+    shards: Shards
+    """All shards of the media that can be read."""
+    finished: np.ndarray
+    """Whether a medium has a ledger entry, by row: then all of its shards are done."""
+    open: np.ndarray
+    """Whether a shard has neither a part nor its medium an entry; by its place in ``shards``."""
 
     @cached_property
-    def missing(self) -> tuple[Shard, ...]:
+    def missing(self) -> Shards:
         """Shards to work on; those of the longest media come first, so that none is left alone at the end."""
-        return tuple(
-            shard
-            for medium, shards in self.shards.items()
-            if medium not in self.finished
-            for shard in shards
-            if shard.index not in self.done.get(medium, frozenset())
-        )
+        return self.shards.where(self.open)
 
     @property
     def store(self) -> Store:
@@ -90,33 +90,36 @@ class JobPlan:
     def parts(self) -> PartStore:
         return PartStore(self.store, self.recipe.fingerprint)
 
-    @property
-    def counts(self) -> dict[str, int]:
-        """Number of shards by medium id."""
-        return {medium: len(shards) for medium, shards in self.shards.items()}
+    @cached_property
+    def readable(self) -> np.ndarray:
+        """Whether a medium can be worked on, by row."""
+        return self.media.column("failure").is_null().to_numpy()
 
     def reread(self) -> JobPlan:
         """The same plan against the ledger as it is now."""
-        finished, done = _ledger(self.parts)
-        return replace(self, finished=finished, done=done)
+        finished, still_open = _ledger(self.parts, self.shards)
+        return replace(self, finished=finished, open=still_open)
 
     @property
     def shard_count(self) -> int:
-        return sum(map(len, self.shards.values()))
+        return len(self.shards)
 
     @property
     def audio_s(self) -> float:
-        return sum(s.end_s - s.start_s for shards in self.shards.values() for s in shards)
+        return self.shards.seconds
 
     @property
     def missing_s(self) -> float:
-        return sum(s.end_s - s.start_s for s in self.missing)
+        return self.missing.seconds
 
 
-def plan_job(settings: Settings, feedback: Feedback, accelerator: Accelerator | None = None) -> JobPlan:
+def plan_job(
+    settings: Settings, feedback: Feedback, accelerator: Accelerator | None = None, *, keep: bool = False
+) -> JobPlan:
     """Read the archive and the ledger.
 
-    ``accelerator`` is what the actors will run on; None: this machine's.
+    ``accelerator`` is what the actors will run on; None: this machine's. ``keep``: what is opened of a large archive is
+    written down for a later plan, in case that this run is killed meanwhile.
 
     Raises:
         NoInput: nothing matches the inputs.
@@ -140,18 +143,23 @@ def plan_job(settings: Settings, feedback: Feedback, accelerator: Accelerator | 
         audio_stream=settings.audio_stream,
         source=settings.source,
         known=_known(settings, recipe),
+        keep=partial(keep_probed, Store(settings.out), recipe.fingerprint) if keep else None,
     )
-    media = tuple(_with_language(m, settings, checkpoint) for m in manifest)
+    media, sources = _with_languages(manifest, settings, checkpoint)
     _warn_of_tags(media, settings, checkpoint, feedback)
-    finished, done = _ledger(PartStore(Store(settings.out), recipe.fingerprint))
+    lengths = media.column("duration_s").to_pylist()
+    counts = np.array([shard_count(seconds, settings.windows.shard_s) for seconds in lengths], np.int32)
+    counts[media.failed] = 0
+    shards = Shards.all_of(media, counts, sources, settings.targets)
+    finished, still_open = _ledger(PartStore(Store(settings.out), recipe.fingerprint), shards)
     return JobPlan(
         settings=settings,
         recipe=recipe,
         checkpoint=checkpoint,
         media=media,
-        shards={m.id: _shards(m, settings, checkpoint) for m in media if m.failure is None},
+        shards=shards,
         finished=finished,
-        done=done,
+        open=still_open,
     )
 
 
@@ -210,7 +218,7 @@ def _as_before(settings: Settings, recipe: Recipe, feedback: Feedback) -> Recipe
     was begun on one CPU goes on with the same parts on another.
     """
     try:
-        before = Recipe.model_validate(load_run(Store(settings.out)).settings.get("recipe"))
+        before = Recipe.model_validate(newest_record(Store(settings.out)).settings.get("recipe"))
     except (RunError, ValidationError):
         return recipe
     if settings.dtype != "auto" or before == recipe or before.model_copy(update={"dtype": recipe.dtype}) != recipe:
@@ -225,52 +233,84 @@ def _as_before(settings: Settings, recipe: Recipe, feedback: Feedback) -> Recipe
     return recipe
 
 
-def _known(settings: Settings, recipe: Recipe) -> dict[str, Medium]:
-    """Media that an earlier run with the same fingerprint opened, by id."""
+def _known(settings: Settings, recipe: Recipe) -> Media | None:
+    """Media that an earlier run with the same fingerprint opened, also one that was killed before its manifest."""
+    store = Store(settings.out)
+    opened = probed(store, recipe.fingerprint)
     try:
-        return {medium.id: medium for medium in load_run(Store(settings.out), recipe.fingerprint).media}
+        before = load_run(store, recipe.fingerprint).media
     except RunError:
-        return {}
+        return opened if len(opened) else None
+    return Media(pa.concat_tables([opened.table, before.table])).first_of_each() if len(opened) else before
 
 
-def _ledger(parts: PartStore) -> tuple[frozenset[str], dict[str, frozenset[int]]]:
-    return frozenset(parts.finished()), {medium: frozenset(found) for medium, found in parts.done().items()}
+def _ledger(parts: PartStore, shards: Shards) -> tuple[np.ndarray, np.ndarray]:
+    """Which media have an entry, by row, and which shards are still to be done, by place."""
+    media, done = shards.media, parts.done()  # before the entries, which take the parts' place
+    finished = np.zeros(len(media), bool)
+    entries = media.rows_of(list(parts.finished()))
+    finished[entries[entries >= 0]] = True
+    still_open = ~finished[shards.rows]
+    for medium_id, indices in done.items():
+        row = media.row_of(medium_id)
+        if row is not None:
+            there = [index for index in indices if index < shards.counts[row]]
+            still_open[shards.first[row] + np.array(there, np.int64)] = False
+    return finished, still_open
 
 
-def _warn_of_tags(media: tuple[Medium, ...], settings: Settings, checkpoint: Checkpoint, feedback: Feedback) -> None:
+def _warn_of_tags(media: Media, settings: Settings, checkpoint: Checkpoint, feedback: Feedback) -> None:
     """Once for each pair that the media's own languages make, and that the checkpoint does not declare."""
     if settings.source is None:
-        tagged = [m for m in media if m.failure is None and m.language]
-        pairs = {(str(m.language), target) for m in tagged for target in m.targets or settings.targets}
+        spoken, targets, failures = (media.column(name).to_pylist() for name in ("language", "targets", "failure"))
+        wanted = {
+            (language, tuple(own))
+            for language, own, failure in zip(spoken, targets, failures, strict=True)
+            if language and failure is None
+        }
+        pairs = {(language, target) for language, own in wanted for target in own or settings.targets}
         for source, target in sorted(pairs):
             warn_of_pair(checkpoint, source, target, feedback)
 
 
-def _with_language(medium: Medium, settings: Settings, checkpoint: Checkpoint) -> Medium:
-    """The medium, with a failure where its own language is one that the checkpoint refuses."""
-    source = _source(medium, settings, checkpoint)
-    if medium.failure is not None or source is None:
-        return medium
+def _with_languages(media: Media, settings: Settings, checkpoint: Checkpoint) -> tuple[Media, list[str]]:
+    """The media, with a failure where their own language is one that the checkpoint refuses; and the language of each,
+    ``auto`` where it has to be found out.
+    """
+    names = ("language", "listed_language", "targets", "failure")
+    sources, refused, refusals = [], {}, dict[tuple[str, tuple[str, ...]], Failure | None]()
+    columns = (media.column(name).to_pylist() for name in names)
+    for row, (language, listed, targets, failure) in enumerate(zip(*columns, strict=True)):
+        source = _source(language, listed, settings, checkpoint) or TO_BE_FOUND_OUT
+        sources.append(source)
+        pair = source, tuple(targets or settings.targets)
+        if pair not in refusals:
+            refusals[pair] = _refusal(*pair, checkpoint)
+        if failure is None and (refusal := refusals[pair]) is not None:
+            refused[row] = refusal.model_dump()
+    if refused:
+        failures = media.column("failure").to_pylist()
+        for row, told in refused.items():
+            failures[row] = told
+        media = media.with_column("failure", pa.array(failures, SCHEMA.field("failure").type))
+    return media, sources
+
+
+def _refusal(source: str, targets: tuple[str, ...], checkpoint: Checkpoint) -> Failure | None:
+    """Why the checkpoint does not translate from a language that is known."""
     try:
-        for target in medium.targets or settings.targets:
-            if target != source:
+        for target in targets:
+            if source not in (target, TO_BE_FOUND_OUT):
                 check_pair(checkpoint.capabilities, source, target)
     except UnsupportedPair as error:
-        failure = Failure(kind="language", detail=str(error), permanent=True)
-        return medium.model_copy(update={"failure": failure})
-    return medium
+        return Failure(kind="language", detail=str(error), permanent=True)
+    return None
 
 
-def _shards(medium: Medium, settings: Settings, checkpoint: Checkpoint) -> tuple[Shard, ...]:
-    source = _source(medium, settings, checkpoint) or "auto"
-    targets = medium.targets or settings.targets
-    return tuple(cut_into_shards(medium, settings.windows.shard_s, source, targets))
-
-
-def _source(medium: Medium, settings: Settings, checkpoint: Checkpoint) -> str | None:
+def _source(language: str | None, listed: bool, settings: Settings, checkpoint: Checkpoint) -> str | None:
     """The spoken language: a list's word goes before the run's, that before the medium's tag, that before the only
     language that the model knows; None where it has to be found out.
     """
-    if medium.listed_language:
-        return medium.language
-    return settings.source or medium.language or checkpoint.capabilities.only_language
+    if listed:
+        return language
+    return settings.source or language or checkpoint.capabilities.only_language

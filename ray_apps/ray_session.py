@@ -31,6 +31,7 @@ import ray
 
 from cluster.derived import cores_to_feed
 from cluster.limits import memory_limit
+from ray_apps.queue_limit import limit_queues
 
 
 @contextmanager
@@ -186,6 +187,8 @@ def configure_data(labels: Mapping[str, str]) -> None:
     for handler in logging.getLogger("ray.data").handlers:
         if isinstance(handler, logging.StreamHandler) and not isinstance(handler, logging.FileHandler):
             handler.setLevel(logging.ERROR)  # the job's own feedback is what a person reads
+    limit_queues(context)
+    context.target_max_block_size = 1  # a row is a block of its own: it goes on alone, as soon as it is there
     context.execution_options.preserve_order = False
     context.execution_options.label_selector = dict(labels) or None
     context.enable_progress_bars = False

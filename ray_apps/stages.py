@@ -6,6 +6,7 @@ It turns records into rows and exceptions into error rows; the work itself is do
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,7 @@ from pipelines.speech.listen import listen
 from pipelines.speech.vad import SpeechDetector
 from ray_apps import metered, profiled
 from ray_apps.rows import ShardRow, error_row
+from ray_apps.shards import unpacked
 
 
 @functools.cache
@@ -28,6 +30,12 @@ def _detector() -> SpeechDetector:
 
     torch.set_num_threads(1)
     return SileroVad()
+
+
+def deal(row: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """A slice of the archive to a row for each of its shards, in their order."""
+    for shard in unpacked(row["slice"]):
+        yield ShardRow(shard).encode()
 
 
 @dataclass(frozen=True)

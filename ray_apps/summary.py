@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from cluster.profiler import OperationSummary, PerformanceProfiler
 from pipelines.ledger.assemble import MediumReport
 from pipelines.ledger.tables import Totals
@@ -84,9 +86,18 @@ class Tally:
     audio_s: float = 0.0
     profiler: PerformanceProfiler = field(default_factory=PerformanceProfiler)
     """What each stage told of every shard."""
-    reports: dict[str, MediumReport] = field(default_factory=dict)
+    assembled: int = 0
+    """Media that this run assembled."""
+    needs_review: int = 0
+    failures: list[tuple[str, str, str]] = field(default_factory=list)
+    """(name, kind, detail) of every shard of them that failed for good."""
     still_open: dict[str, ShardRow] = field(default_factory=dict)
     """Shards that failed for a passing reason and have not been done since, by name."""
+
+    def __post_init__(self) -> None:
+        readable = self.plan.readable
+        self.media_total = int(np.count_nonzero(readable))
+        self.media_before = int(np.count_nonzero(readable & self.plan.finished))
 
     def begin(self, startup_s: float) -> None:
         """Work starts now; ``startup_s`` went before."""
@@ -108,20 +119,22 @@ class Tally:
 
     def medium(self, report: MediumReport) -> None:
         metered.medium(report)
-        self.reports[report.medium_id] = report
+        self.assembled += 1
+        self.needs_review += report.needs_review
+        self.failures += [(report.name, failure.kind, failure.detail) for failure in report.failures]
 
     def figures(self) -> dict[str, float]:
         """What the progress line shows."""
         return {
-            "media_done": len((self.plan.finished & self.plan.shards.keys()) | self.reports.keys()),
-            "media_total": len(self.plan.shards),
+            "media_done": self.media_before + self.assembled,
+            "media_total": self.media_total,
             "shards_done": self.shards_done,
             "shards_total": len(self.plan.missing),
             "shards_skipped": self.plan.shard_count - len(self.plan.missing),
             "audio_s": self.audio_s,
             "speed": self.audio_s / max(time.monotonic() - self.started, 1e-9),
-            "errors": len(self.still_open) + sum(len(r.failures) for r in self.reports.values()),
-            "needs_review": sum(r.needs_review for r in self.reports.values()),
+            "errors": len(self.still_open) + len(self.failures),
+            "needs_review": self.needs_review,
         }
 
     def open_failures(self) -> dict[str, Failure]:
@@ -131,8 +144,8 @@ class Tally:
     def summary(self, totals: Totals, interrupted: bool, wall_s: float) -> RunSummary:
         """This run's figures beside ``totals``, the state of the whole archive."""
         plan = self.plan
-        unreadable = [(m.name, m.failure.kind, m.failure.detail) for m in plan.media if m.failure]
-        failed = [(r.name, f.kind, f.detail) for r in self.reports.values() for f in r.failures]
+        failing = plan.media.take(plan.media.failed)
+        unreadable = [(m.name, m.failure.kind, m.failure.detail) for m in failing if m.failure]
         left = [(row.shard.medium.name, f.kind, f.detail) for row in self.still_open.values() if (f := row.failure)]
         return RunSummary(
             out=plan.settings.out,
@@ -157,7 +170,7 @@ class Tally:
             violations=totals.violations,
             error_rows=totals.errors,
             not_opened=totals.not_opened,
-            errors=tuple(sorted({*unreadable, *failed, *left})),
+            errors=tuple(sorted({*unreadable, *self.failures, *left})),
             transient=len(self.still_open),
             wall_s=wall_s,
             startup_s=self.startup_s,

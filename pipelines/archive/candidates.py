@@ -14,13 +14,13 @@ Everything else is a candidate, whatever its name. A file that is named outright
 
 from __future__ import annotations
 
+import os
 import re
 import stat
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 from typing import Any, Literal
 
 from pipelines.archive.filesystems import filesystem, is_local, refusals, store_errors
@@ -49,7 +49,7 @@ _VERSION_KEYS = ("ETag", "etag", "generation", "Content-MD5", "md5Hash", "conten
 _DATE_KEYS = ("LastModified", "Last-Modified", "last_modified", "updated", "created", "modified")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Candidate:
     """A file that may be a medium. ``size`` (bytes) and ``version`` are None where no listing gave them."""
 
@@ -126,7 +126,7 @@ def locate(url: str, rules: UrlRules | None = None) -> tuple[int, str]:
 
 def describe_local(path: str) -> tuple[int, str]:
     """Size and version tag (time of change, nanoseconds) of a local file; raises as :func:`locate` does."""
-    status = Path(path).stat()
+    status = os.stat(path)  # noqa: PTH116 (a million paths: four times as fast)
     if stat.S_ISDIR(status.st_mode):
         raise IsADirectoryError(f"{path} is a folder, not a file.")
     if not stat.S_ISREG(status.st_mode):

@@ -88,7 +88,7 @@ def _expand_local(path: str, skipped: Skipped) -> Iterator[Candidate]:
             raise NoInput(f"No input: nothing matches {path!r}. Looked below {root!r}.")
         for match in matches:
             if not Path(match).is_dir():
-                yield from _sort_out_local(match, root, skipped, suffix_of(path))
+                yield from _sort_out_local(match, os.path.relpath(match, root), skipped, suffix_of(path))
             elif "**" not in path:
                 yield from _scan_local(match, root, skipped)
     else:
@@ -109,13 +109,14 @@ def _scan_local(folder: str, root: str, skipped: Skipped) -> Iterator[Candidate]
     for here, folders, names in os.walk(folder, onerror=unreadable.append, followlinks=True):
         skipped.hidden += sum(name.startswith(".") for name in folders)
         folders[:] = _not_yet_walked(here, folders, been)
+        above, below = here.rstrip("/"), os.path.relpath(here, root)
         for name in sorted(names):
-            yield from _sort_out_local(f"{here.rstrip('/')}/{name}", root, skipped)
+            yield from _sort_out_local(f"{above}/{name}", name if below == "." else f"{below}/{name}", skipped)
     for error in unreadable:
         if os.fspath(error.filename) == folder:
             raise error
         failure = Failure(kind="unreadable", detail=f"folder: {error.strerror}", permanent=False)
-        yield _odd_local(error.filename, root, failure)
+        yield _odd_local(error.filename, os.path.relpath(error.filename, root), failure)
 
 
 def _not_yet_walked(here: str, folders: Iterable[str], been: set[str]) -> list[str]:
@@ -130,8 +131,8 @@ def _not_yet_walked(here: str, folders: Iterable[str], been: set[str]) -> list[s
     return new
 
 
-def _sort_out_local(path: str, root: str, skipped: Skipped, named: str = "") -> Iterator[Candidate]:
-    name = os.path.relpath(path, root)
+def _sort_out_local(path: str, name: str, skipped: Skipped, named: str = "") -> Iterator[Candidate]:
+    """``name`` is the path below the root."""
     verdict = judge_name(name, skipped, named)
     if verdict == "skip":
         return
@@ -140,18 +141,18 @@ def _sort_out_local(path: str, root: str, skipped: Skipped, named: str = "") -> 
         size, version = describe_local(path)
     except UnicodeEncodeError:
         failure = Failure(kind="unreadable", detail="its name is not UTF-8: rename the file", permanent=False)
-        yield _odd_local(path, root, failure)
+        yield _odd_local(path, name, failure)
     except IsADirectoryError as error:
-        yield _odd_local(path, root, Failure(kind="not_media", detail=str(error), permanent=True))
+        yield _odd_local(path, name, Failure(kind="not_media", detail=str(error), permanent=True))
     except OSError as error:
-        yield _odd_local(path, root, unreadable(error))
+        yield _odd_local(path, name, unreadable(error))
     else:
         yield Candidate(path, name, size, version, failure=verdict)
 
 
-def _odd_local(path: str, root: str, failure: Failure) -> Candidate:
+def _odd_local(path: str, name: str, failure: Failure) -> Candidate:
     """A file that will not be opened; bytes of its name that are no text are shown as ``\\xff``."""
-    shown = [os.fsencode(p).decode("utf-8", "backslashreplace") for p in (path, os.path.relpath(path, root))]
+    shown = [os.fsencode(p).decode("utf-8", "backslashreplace") for p in (path, name)]
     return Candidate(shown[0], shown[1], 0, "", failure=failure)
 
 

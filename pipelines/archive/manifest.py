@@ -10,13 +10,19 @@ import functools
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
 from urllib.parse import urlsplit, urlunsplit
+
+import numpy as np
+import pyarrow as pa
 
 from cluster.feedback import Feedback
 from pipelines.archive.candidates import Candidate, locate, unreadable
 from pipelines.archive.inputs import find_candidates
+from pipelines.archive.media import Media, longest_first
 from pipelines.languages import UnknownLanguage, language_code
 from pipelines.media.decode import probe
 from pipelines.media.media_error import MediaError
@@ -28,6 +34,8 @@ _SIGNATURE_PARAMETERS = frozenset({
     "ske", "skoid", "skt", "sktid", "sks", "skv", "awsaccesskeyid", "googleaccessid", "key-pair-id",
     "policy", "security-token", "hdnea", "hdnts", "hdntl",
 })  # fmt: skip
+_AT_ONCE = 2_000
+"""Candidates that are looked up together, and kept together once they are opened."""
 _SIGNATURE_PREFIXES = ("x-amz-", "x-goog-")
 
 
@@ -38,8 +46,9 @@ def build_manifest(
     *,
     audio_stream: int | None = None,
     source: str | None = None,
-    known: Mapping[str, Medium] | None = None,
-) -> list[Medium]:
+    known: Media | None = None,
+    keep: Callable[[Media], object] | None = None,
+) -> Media:
     """All media of the inputs, longest first, then by name; what is no medium is there with its ``failure``.
 
     Args:
@@ -48,8 +57,9 @@ def build_manifest(
         audio_stream: Index of the stream within the file; else it is chosen by language where there are
         several.
         source: Code of the language that is wanted of several streams, where a list does not name one.
-        known: Media of an earlier manifest by id, made with the same ``audio_stream`` and ``source``: what has not
+        known: Media of an earlier manifest, made with the same ``audio_stream`` and ``source``: what has not
         changed since is not opened again.
+        keep: Takes in what was opened, a batch after the other while more are to come.
 
     A file that cannot be read (any more) is a row with a transient failure. A file that was found twice is
     listed once, with the targets of all its rows in lists.
@@ -60,14 +70,49 @@ def build_manifest(
     """
     candidates = _once(find_candidates(inputs, feedback), feedback)
     feedback.progress(media_found=len(candidates), media_probed=0)
-    work = functools.partial(
-        probe_candidate, limits=limits, audio_stream=audio_stream, source=source, known=known or {}
-    )
-    media: dict[str, Medium] = {}
-    for count, medium in enumerate(_in_threads(work, candidates), start=1):
-        media.setdefault(medium.id, medium)
-        feedback.progress(media_probed=count)
-    return sorted(media.values(), key=lambda medium: (-medium.duration_s, medium.name, medium.url))
+    known = Media.of(()) if known is None else known
+    work = functools.partial(probe_candidate, limits=limits, audio_stream=audio_stream, source=source, known=known)
+    tables, done = [Media.of(()).table], 0
+    candidates.reverse()  # taken from the end, so that each is let go
+    while candidates:
+        batch = [candidates.pop() for _ in range(min(_AT_ONCE, len(candidates)))]
+        before, new = _known(batch, known)
+        done += len(before)
+        feedback.progress(media_probed=done)
+        opened = []
+        for medium in _in_threads(work, new):
+            opened.append(medium)
+            feedback.progress(media_probed=done + len(opened))
+        # What failed in passing, a store's hiccup or a machine that was busy, gets one more look.
+        again = [at for at, medium in enumerate(opened) if medium.failure and not medium.failure.permanent]
+        for at, medium in zip(again, _in_threads(work, [new[at] for at in again]), strict=True):
+            opened[at] = medium
+        done += len(opened)
+        found = Media.of(opened)
+        tables += [before.table, found.table]
+        if keep and candidates and opened:
+            keep(found)
+    media = Media(pa.concat_tables(tables))
+    tables.clear()
+    ordered = longest_first(media.first_of_each())
+    del media
+    pa.default_memory_pool().release_unused()
+    return ordered
+
+
+def _known(candidates: Sequence[Candidate], known: Media) -> tuple[Media, list[Candidate]]:
+    """The media among candidates that are known, as they are found now, and the candidates that are to be opened."""
+    listed = [c for c in candidates if c.failure is None and c.size is not None and c.version is not None]
+    ids = [medium_id(c.url, c.size or 0, c.version or "", c.language, c.targets) for c in listed]
+    rows = known.rows_of(ids)
+    rows[np.isin(rows, known.failed)] = -1
+    sound = np.flatnonzero(rows >= 0)
+    found = [listed[at] for at in sound]
+    media = known.take(rows[sound])
+    for name in ("url", "name"):
+        media = media.with_column(name, pa.array([getattr(c, name) for c in found], pa.string()))
+    there = set(map(id, found))
+    return media, [c for c in candidates if id(c) not in there]
 
 
 def probe_candidate(
@@ -75,7 +120,7 @@ def probe_candidate(
     limits: MediaLimits,
     audio_stream: int | None = None,
     source: str | None = None,
-    known: Mapping[str, Medium] | None = None,
+    known: Media | None = None,
 ) -> Medium:
     """Open one candidate and say what it is. Never raises for what a file or store may do: that is a failure
     row.
@@ -90,7 +135,7 @@ def probe_candidate(
     except OSError as error:
         return failed(0, "", unreadable(error))
     identity = medium_id(candidate.url, size, version, candidate.language, candidate.targets)
-    before = known.get(identity) if known else None
+    before = known.get(identity) if known is not None else None
     if before is not None and before.failure is None:
         return before.model_copy(update={"url": candidate.url, "name": candidate.name})
     try:
@@ -192,10 +237,15 @@ def _tagged_language(tag: str | None) -> str | None:
         return None
 
 
-def _in_threads(work: Callable[[Candidate], Medium], candidates: Sequence[Candidate]) -> Iterator[Medium]:
-    """A few probes at once: each is a child process that mostly waits for its store."""
-    pool = ThreadPoolExecutor(min(8, max(2, os.cpu_count() or 2)))
+def _in_threads(work: Callable[[Candidate], Medium], candidates: Iterable[Candidate]) -> Iterator[Medium]:
+    """A few probes at once, in order: each is a child process that mostly waits for its store."""
+    rest, threads = iter(candidates), min(8, max(2, os.cpu_count() or 2))
+    pool = ThreadPoolExecutor(threads)
     try:
-        yield from pool.map(work, candidates)
+        # A few more wait than are at work: a file that takes long holds nobody up, and nothing piles up.
+        under_way: deque[Future[Medium]] = deque(pool.submit(work, c) for c in islice(rest, 8 * threads))
+        while under_way:
+            yield under_way.popleft().result()
+            under_way.extend(pool.submit(work, c) for c in islice(rest, 1))
     finally:
         pool.shutdown(cancel_futures=True)

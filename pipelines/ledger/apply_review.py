@@ -80,11 +80,12 @@ def apply_reviews(store: Store, reviews: Mapping[str, bytes]) -> Applied:
 
 def _corrections(store: Store, run: Run, rows: Mapping[_Track, Sequence[_Row]]) -> dict[_Track, list[Correction]]:
     """What the rows want that is not kept already, by track. Raises ReviewError."""
-    reader, listed = Reader(store, run), {row.medium.id: row for row in run.rows}
+    reader = Reader(store, run)
     found: dict[_Track, list[Correction]] = defaultdict(list)
     wrong: list[str] = []
     for (medium_id, language), own in rows.items():
-        state = reader.read(listed[medium_id]) if medium_id in listed else None
+        listed = run.rows.find(medium_id)
+        state = reader.read(listed) if listed else None
         built = state.built if state and state.built and language in state.built.languages else None
         kept = _kept(store, medium_id, language) if built else ()
         for name, row in own:

@@ -18,15 +18,20 @@ file also keeps digests of what was written under the name; nothing here knows w
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import re
 import unicodedata
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any
 from urllib.parse import quote, unquote
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipelines.archive.media import Media
 from pipelines.archive.storage import Store
 from pipelines.records import Medium
 
@@ -36,7 +41,8 @@ MAX_NAME_BYTES = 200
 """
 
 _RESERVED = re.compile(r"con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|_voxtral", re.IGNORECASE)
-_UNSAFE = re.compile(r'[<>:"|?*\x7f]')
+_UNSAFE = re.compile('[<>:"|?*\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]')
+"""What some system refuses, control characters, halves of surrogate pairs, separators of lines and paragraphs."""
 _LIKE_OUTPUT = re.compile(r"\.(srt|vtt|json|ass|ssa|ttml|parquet)$", re.IGNORECASE)
 MAX_PATH_BYTES = 700
 """Longest path below the output folder; a key of an S3 store may have 1,024 bytes, with the folder's own."""
@@ -51,17 +57,22 @@ def safe_name(name: str) -> str:
     hash. A folder that is called like an output file (``film.fr.srt/``, ``cues.parquet/``) gets a ``_``
     behind. The folders of a path beyond 700 bytes become one, named by a hash.
     """
-    *folders, file = [_safe_component(p) for p in re.split(r"[/\\]", name) if p.strip(" .")] or ["_"]
-    folders = [f"{f}_" if _LIKE_OUTPUT.search(f) else f for f in folders]
+    *above, last = [p for p in name.replace("\\", "/").split("/") if p.strip(" .")] or ["_"]
+    folders, file = list(map(_safe_folder, above)), _safe_component(last)
     if len("/".join([*folders, file]).encode()) > MAX_PATH_BYTES:
         folders = [f"long-{hashlib.sha256('/'.join(folders).encode()).hexdigest()[:16]}"]
     return "/".join([*folders, file])
 
 
+@functools.lru_cache(maxsize=10_000)
+def _safe_folder(part: str) -> str:
+    folder = _safe_component(part)
+    return f"{folder}_" if _LIKE_OUTPUT.search(folder) else folder
+
+
 def _safe_component(part: str) -> str:
     part = unicodedata.normalize("NFC", part)
-    text = "".join("_" if unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") else c for c in part)
-    text = _UNSAFE.sub("_", text).strip(" ").rstrip(" .")
+    text = _UNSAFE.sub("_", part).strip(" ").rstrip(" .")
     if _RESERVED.fullmatch(text.split(".")[0].rstrip(" ")):
         text = f"_{text}"
     raw = text.encode()
@@ -90,6 +101,8 @@ def _split(name: str) -> tuple[str, str]:
 
 def fold(stem: str) -> str:
     """What a file system without upper and lower case, or with another Unicode form, takes for the same."""
+    if stem.isascii():
+        return stem.lower()
     return unicodedata.normalize("NFC", unicodedata.normalize("NFD", stem).casefold())
 
 
@@ -99,21 +112,37 @@ def suffix_of(medium_id: str, fingerprint: str) -> str:
 
 
 def preferred_stems(media: Iterable[Medium]) -> dict[str, tuple[str, bool]]:
-    """For each medium id the stem that rule 2 gives and whether it needs the suffix nevertheless.
+    """For each medium id the stem that rule 2 gives and whether it needs the suffix nevertheless; media are left out
+    that have their name without extension for themselves, as most do.
 
     Depends on the set of media only, not on their order. Media that failed before they had shards take part,
     so that a file's name does not hang on whether its neighbour could be read.
     """
-    splits = {m.id: _split(m.name) for m in media}
-    plain = Counter(fold(stem) for stem, _ in splits.values())
-    chosen = {i: stem if plain[fold(stem)] == 1 else full for i, (stem, full) in splits.items()}
-    taken = Counter(fold(stem) for stem in chosen.values())
-    shared = {i for i, stem in chosen.items() if taken[fold(stem)] > 1}
-    return {i: (splits[i][0] if i in shared else stem, i in shared) for i, stem in chosen.items()}
+    listed = Media.of(media)
+    ids, names = listed.column("id"), listed.column("name")
+    batches = (batch.column("name").to_pylist() for batch in listed.table.to_batches(10_000))
+    plain = pa.chunked_array([pa.array(fold(_split(name)[0]) for name in batch) for batch in batches], pa.string())
+    rivals = np.flatnonzero(_shared(plain))
+    if not len(rivals):
+        return {}
+    fulls = [_split(names[int(row)].as_py())[1] for row in rivals]
+    folded = np.full(len(listed), None, object)
+    folded[rivals] = list(map(fold, fulls))
+    chosen = pc.coalesce(pa.array(folded, pa.string()), plain)
+    preferred = {ids[int(row)].as_py(): (full, False) for row, full in zip(rivals, fulls, strict=True)}
+    return preferred | {
+        ids[int(row)].as_py(): (_split(names[int(row)].as_py())[0], True) for row in np.flatnonzero(_shared(chosen))
+    }
+
+
+def _shared(stems: pa.ChunkedArray) -> np.ndarray:
+    """Which of them are there more than once."""
+    which = pc.dictionary_encode(stems.combine_chunks()).indices.to_numpy()
+    return np.bincount(which, minlength=1)[which] > 1 if len(which) else np.zeros(0, bool)
 
 
 class OutputNames:
-    """The stems of one run's media in one output folder. Picklable; holds a stem a medium."""
+    """The stems of one run's media in one output folder. Picklable; holds a stem for every medium with a rival."""
 
     def __init__(self, store: Store, media: Iterable[Medium], claimed: Set[str] | None = None) -> None:
         """``claimed`` is what :func:`claimed_paths` gave, for one who asks for many names while nobody else
@@ -122,6 +151,12 @@ class OutputNames:
         self._store = store
         self._claimed = None if claimed is None else set(claimed)
         self._preferred = preferred_stems(media)
+
+    def only(self, medium: Medium) -> OutputNames:
+        """What :meth:`claim` must know for this medium, small enough to go with every task."""
+        names = OutputNames(self._store, ())
+        names._preferred = {i: self._preferred[i] for i in (medium.id,) if i in self._preferred}
+        return names
 
     def claim(self, medium: Medium, fingerprint: str, language: str, formats: Sequence[str] = ()) -> str:
         """The path, without format, that this medium's files in ``language`` have: ``talks/film.fr``.

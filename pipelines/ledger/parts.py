@@ -143,6 +143,12 @@ class PartStore:
         paths = self.store.list(self._folder("ledger"))
         return {p.rpartition("/")[2].removesuffix(".json.gz") for p in paths if p.endswith(".json.gz")}
 
+    def begun(self) -> set[str]:
+        """Ids of media that have a part or an entry."""
+        # Parts first: a medium that is compacted in between is in both listings, and else would be in none.
+        parts = self.done().keys()
+        return self.finished() | parts
+
     def compact(self, medium_id: str, parts: Sequence[Part], shards: int | None = None) -> None:
         """Put a finished medium's parts in one ledger entry, then remove them; ``shards`` is how many it has.
 
@@ -209,7 +215,7 @@ class PartStore:
         ``media`` are the ids to look at; None means all of the fingerprint.
         """
         count = 0
-        known = self.finished() | self.done().keys()
+        known = self.begun()
         for medium_id, found in read_ahead(self.collect, sorted(known if media is None else known.intersection(media))):
             failed = {p.index for p in found.parts if p.failure}
             if failed:
@@ -320,7 +326,7 @@ def read_ahead(read: Callable[[_T], _R], keys: Sequence[_T], at_once: int = 64) 
     """Keys with what is read for them, in order: many at a time, never more than ``at_once`` in memory."""
     with ThreadPoolExecutor(_READERS) as pool:
         for begin in range(0, len(keys), at_once):
-            batch = keys[begin : begin + at_once]
+            batch = list(keys[begin : begin + at_once])
             yield from zip(batch, pool.map(read, batch), strict=True)
 
 

@@ -1,7 +1,7 @@
 """What a run was asked to do, kept in the output folder so that tables and ``verify`` need nothing else.
 
-    _voxtral/manifest/<fingerprint>.jsonl   {"medium": {...}, "shards": n}: one line a medium
-    _voxtral/runs/<fingerprint>.json        settings, target languages, how cues look, when it was saved
+    _voxtral/manifest/<fingerprint>.parquet   one row a medium, and how many shards it was cut into
+    _voxtral/runs/<fingerprint>.json          settings, target languages, how cues look, when it was saved
 
 **What is in the manifest of a fingerprint.** The media of its newest run, and of its earlier runs:
 
@@ -19,18 +19,24 @@ It does not know what the settings mean.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, overload
 
-from pydantic import ValidationError
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from pydantic import Field, ValidationError
 
 from pipelines.archive.manifest import without_signature
+from pipelines.archive.media import SCHEMA, Media
 from pipelines.archive.storage import Store
 from pipelines.ledger.parts import ROOT, PartStore
 from pipelines.records import Medium, Record
 from pipelines.settings import CueSettings
 
+_SHARDS = pa.field("shards", pa.int32())
 _NO_LOOK = {"formats", "mux"}
 """Settings of cues that change no file that is there."""
 
@@ -46,6 +52,46 @@ class ManifestRow(Record):
     shards: int
 
 
+class ManifestRows(Sequence[ManifestRow]):
+    """A manifest in columns: a row is made when it is asked for."""
+
+    def __init__(self, media: Media, shards: np.ndarray) -> None:
+        """``shards`` are counts by row of ``media``, int32, shape (n,)."""
+        self.media, self.shards = media, shards
+
+    @classmethod
+    def none(cls) -> ManifestRows:
+        return cls(Media.of(()), np.zeros(0, np.int32))
+
+    def __len__(self) -> int:
+        return len(self.media)
+
+    @overload
+    def __getitem__(self, row: int) -> ManifestRow: ...
+    @overload
+    def __getitem__(self, row: slice) -> ManifestRows: ...
+    def __getitem__(self, row: int | slice) -> ManifestRow | ManifestRows:
+        if isinstance(row, slice):
+            return ManifestRows(self.media[row], self.shards[row])
+        return ManifestRow(medium=self.media[row], shards=int(self.shards[row]))
+
+    def __iter__(self) -> Iterator[ManifestRow]:
+        for medium, shards in zip(self.media, self.shards.tolist(), strict=True):
+            yield ManifestRow(medium=medium, shards=shards)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ManifestRows) and list(self) == list(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def find(self, medium_id: str) -> ManifestRow | None:
+        row = self.media.row_of(medium_id)
+        return None if row is None else self[row]
+
+    def take(self, rows: np.ndarray) -> ManifestRows:
+        return ManifestRows(self.media.take(rows), self.shards[rows])
+
+
 class Run(Record):
     """One fingerprint's newest run in an output folder. ``rows`` are sorted by name and id."""
 
@@ -58,11 +104,11 @@ class Run(Record):
     cues: CueSettings
     assembled: CueSettings | None = None
     """How the cues look in all files of finished media; None if that is not the same for all."""
-    rows: tuple[ManifestRow, ...] = ()
+    rows: ManifestRows = Field(default_factory=ManifestRows.none, exclude=True)
 
     @property
-    def media(self) -> list[Medium]:
-        return [row.medium for row in self.rows]
+    def media(self) -> Media:
+        return self.rows.media
 
     @property
     def alike(self) -> bool:
@@ -75,21 +121,22 @@ def save_run(
     fingerprint: str,
     settings: Mapping[str, Any],
     manifest: Sequence[Medium],
-    shards: Mapping[str, int],
+    shards: Mapping[str, int] | np.ndarray,
     *,
     targets: Sequence[str],
     cue_settings: CueSettings,
 ) -> Run:
     """Write the run's record and manifest, before its work begins; returns what was written.
 
-    ``shards`` has the number of shards by medium id (absent: 0). URLs are kept without passwords and
-    signatures.
+    ``shards`` has the number of shards by medium id (absent: 0), or for each medium in its order. URLs are kept
+    without passwords and signatures.
 
     Raises:
         StoreError: if it cannot be written.
     """
-    rows = {m.id: ManifestRow(medium=_public(m), shards=shards.get(m.id, 0)) for m in manifest}
-    kept = _kept(store, fingerprint, {row.medium.url for row in rows.values()})
+    media = _public(Media.of(manifest))
+    if isinstance(shards, Mapping):
+        shards = np.array([shards.get(medium_id, 0) for medium_id in media.column("id").to_pylist()], np.int32)
     run = Run(
         fingerprint=fingerprint,
         saved_at=datetime.now(UTC).isoformat(timespec="microseconds"),
@@ -97,10 +144,10 @@ def save_run(
         targets=tuple(targets),
         cues=cue_settings,
         assembled=_assembled(store, fingerprint, cue_settings),
-        rows=tuple(sorted((kept | rows).values(), key=lambda r: (r.medium.name, r.medium.id))),
+        rows=_by_name(_kept(store, fingerprint, media), ManifestRows(media, shards)),
     )
-    lines = "".join(f"{row.model_dump_json()}\n" for row in run.rows)
-    store.write_bytes(_manifest_path(fingerprint), lines.encode())
+    _save_rows(store, run)
+    pa.default_memory_pool().release_unused()
     # Last, so that a run that is found has its manifest.
     _save_record(store, run)
     return run
@@ -156,8 +203,11 @@ def public_url(url: str) -> str:
     return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
 
 
-def _public(medium: Medium) -> Medium:
-    return medium.model_copy(update={"url": public_url(medium.url)})
+def _public(media: Media) -> Media:
+    if not pc.any(pc.match_substring_regex(media.column("url"), "^https?://")).as_py():
+        return media
+    urls = media.column("url").to_pylist()
+    return media.with_column("url", pa.array(list(map(public_url, urls)), pa.string()))
 
 
 def _public_settings(value: Any) -> Any:
@@ -169,14 +219,36 @@ def _public_settings(value: Any) -> Any:
     return public_url(value) if isinstance(value, str) else value
 
 
-def _kept(store: Store, fingerprint: str, listed: Set[str]) -> dict[str, ManifestRow]:
-    """Rows of the fingerprint's earlier runs that stay; ``listed`` are the URLs of the new run's media."""
+def _kept(store: Store, fingerprint: str, media: Media) -> ManifestRows:
+    """Rows of the fingerprint's earlier runs that stay beside the new run's media."""
     if not store.exists(_manifest_path(fingerprint)):
-        return {}
-    parts = PartStore(store, fingerprint)
-    known = parts.finished() | parts.done().keys()
-    earlier = [(row.medium, row) for row in _load_rows(store, fingerprint, strict=False)]
-    return {m.id: row for m, row in earlier if m.id in known or not (m.failure or m.url in listed)}
+        return ManifestRows.none()
+    try:
+        earlier = _load_rows(store, fingerprint)
+    except RunError:
+        return ManifestRows.none()  # damaged: what it held is found again, or is told by ``verify``
+    old = earlier.media
+    gone = np.flatnonzero(media.rows_of(old.column("id").to_pylist()) < 0)
+    left = _is_in(old.column("url"), media.column("url")) | old.column("failure").is_valid().to_numpy()
+    if left[gone].any():
+        parts = PartStore(store, fingerprint)
+        left &= ~_is_in(old.column("id"), pa.array(sorted(parts.begun()), pa.string()))
+    kept = earlier.take(gone[~left[gone]])
+    del earlier, old
+    pa.default_memory_pool().release_unused()
+    return kept
+
+
+def _is_in(values: pa.ChunkedArray, among: pa.ChunkedArray | pa.Array) -> np.ndarray:
+    among = among.combine_chunks() if isinstance(among, pa.ChunkedArray) else among
+    return np.asarray(pc.is_in(values, value_set=among).to_numpy(), bool)
+
+
+def _by_name(*manifests: ManifestRows) -> ManifestRows:
+    """Together, sorted by name and id."""
+    media = Media(pa.concat_tables([m.media.table for m in manifests if len(m)] or [SCHEMA.empty_table()]))
+    order = pc.sort_indices(media.table, sort_keys=[("name", "ascending"), ("id", "ascending")]).to_numpy()
+    return ManifestRows(media, np.concatenate([m.shards for m in manifests])).take(order)
 
 
 def _assembled(store: Store, fingerprint: str, cues: CueSettings) -> CueSettings | None:
@@ -193,7 +265,7 @@ def _same_look(one: CueSettings, other: CueSettings) -> bool:
 
 
 def _save_record(store: Store, run: Run) -> None:
-    store.write_bytes(_run_path(run.fingerprint), run.model_dump_json(exclude={"rows"}, indent=1).encode())
+    store.write_bytes(_run_path(run.fingerprint), run.model_dump_json(indent=1).encode())
 
 
 def _load_record(store: Store, fingerprint: str) -> Run:
@@ -206,20 +278,30 @@ def _load_record(store: Store, fingerprint: str) -> Run:
         raise RunError(f"{store.url_of(path)} is damaged: run the command that made it again, or delete it") from None
 
 
-def _load_rows(store: Store, fingerprint: str, *, strict: bool = True) -> tuple[ManifestRow, ...]:
+def _save_rows(store: Store, run: Run) -> None:
+    table = run.media.table.append_column(_SHARDS, pa.array(run.rows.shards, pa.int32()))
+    file = pa.BufferOutputStream()
+    pq.write_table(table, file, compression="zstd")
+    store.write_bytes(_manifest_path(run.fingerprint), file.getvalue().to_pybytes())
+
+
+def _load_rows(store: Store, fingerprint: str) -> ManifestRows:
     path = _manifest_path(fingerprint)
-    rows = []
     try:
-        lines = store.read_bytes(path).splitlines()
+        data = store.read_bytes(path)
     except FileNotFoundError:
         raise RunError(f"{store.url_of(path)} is missing: run the same command again") from None
-    for line in lines:
-        try:
-            rows.append(ManifestRow.model_validate_json(line))
-        except ValidationError:
-            if strict:
-                raise RunError(f"{store.url_of(path)} is damaged: run the same command again") from None
-    return tuple(rows)
+    try:
+        table = pq.read_table(pa.BufferReader(data))
+    except (pa.ArrowException, OSError):
+        table = None
+    if table is None or not table.schema.equals(SCHEMA.append(_SHARDS)) or table.column("id").null_count:
+        raise RunError(f"{store.url_of(path)} is damaged: run the same command again")
+    shards = table.column(_SHARDS.name).to_numpy()
+    media = Media(table.drop_columns([_SHARDS.name]))
+    del table
+    pa.default_memory_pool().release_unused()
+    return ManifestRows(media, shards)
 
 
 def _run_path(fingerprint: str) -> str:
@@ -227,4 +309,4 @@ def _run_path(fingerprint: str) -> str:
 
 
 def _manifest_path(fingerprint: str) -> str:
-    return f"{ROOT}/manifest/{fingerprint}.jsonl"
+    return f"{ROOT}/manifest/{fingerprint}.parquet"

@@ -170,6 +170,8 @@ class Reader:
         self._attempts = self.parts.all_attempts()
         self._store = store
         self._corrected = corrected_media(store)
+        # One listing instead of a look for each: of an archive that was just begun most have nothing yet.
+        self._begun = self.parts.begun()
 
     def __iter__(self) -> Iterator[MediumState]:
         for _, state in read_ahead(self.read, self.run.rows, _AT_ONCE):
@@ -177,8 +179,8 @@ class Reader:
 
     def read(self, row: ManifestRow) -> MediumState:
         """One medium's state and table rows."""
-        failed = row.medium.failure is not None
-        collected = Collected((), finished=False) if failed else self.parts.collect(row.medium.id)
+        begun = row.medium.failure is None and row.medium.id in self._begun
+        collected = self.parts.collect(row.medium.id) if begun else Collected((), finished=False)
         have = {part.index for part in collected.parts if part.index < row.shards}
         missing = tuple(index for index in range(row.shards) if index not in have)
         built = None

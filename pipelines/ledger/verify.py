@@ -83,7 +83,8 @@ class _Check:
 
     def whole(self, with_tables: bool) -> Verification:
         counts: Counter[str] = Counter()
-        finished, done = self.reader.parts.finished(), self.reader.parts.done()
+        done = self.reader.parts.done()  # before the entries, which take their place
+        finished = self.reader.parts.finished()
         for state in self.reader:
             self._ledger(state, done.get(state.row.medium.id, set()))
             if state.built is not None:
@@ -223,7 +224,7 @@ class _Check:
             self._say(path, ending)
 
     def _rows_of(self, name: TableName, medium_id: str) -> tuple[str, list[TableRow]]:
-        row = next((row for row in self.run.rows if row.medium.id == medium_id), None)
+        row = self.run.rows.find(medium_id)
         return (row.medium.name, self.reader.read(row).tables[name]) if row else (str(medium_id), [])
 
     def _summary(self) -> None:

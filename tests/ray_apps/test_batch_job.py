@@ -107,7 +107,7 @@ def test_a_lost_shard_is_done_again_and_alone(first, archive, tmp_path):
     out = tmp_path / "subtitles"  # of its own: work done again costs other seconds, which the report's test reads
     shutil.copytree(first[0], out)
     plan = plan_job(settings(archive, out), SilentFeedback())
-    shard = next(s for shards in plan.shards.values() for s in shards if s.index == 1)
+    shard = next(shard for shard in plan.shards if shard.index == 1)
     before = {p: p.read_bytes() for p in out.rglob("*.srt")}
     PartStore(Store(str(out)), plan.recipe.fingerprint).forget(shard.medium.id, shard.index)
     again = run_job(settings(archive, out), SilentFeedback())

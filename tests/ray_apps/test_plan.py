@@ -75,7 +75,7 @@ def test_work_that_began_on_another_cpu_goes_on_in_its_number_format(clips, tmp_
     first = plan_job(out, SilentFeedback(), there)
     record = out.model_dump(mode="json") | {"recipe": first.recipe.model_dump(mode="json")}
     cues = {"targets": out.targets, "cue_settings": out.cue_settings}
-    save_run(first.store, first.recipe.fingerprint, record, first.media, first.counts, **cues)
+    save_run(first.store, first.recipe.fingerprint, record, first.media, first.shards.counts, **cues)
     assert plan_job(out, SilentFeedback(), here).recipe == first.recipe
     chosen = out.model_copy(update={"dtype": "bf16x3"})
     assert plan_job(chosen, SilentFeedback(), here).recipe.dtype == "bf16x3"

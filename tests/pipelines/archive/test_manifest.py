@@ -29,6 +29,7 @@ from pipelines.archive.filesystems import open_for_reading
 from pipelines.archive.input_lists import LIST_SUFFIXES, ListError, read_list
 from pipelines.archive.inputs import NoInput, find_candidates
 from pipelines.archive.manifest import build_manifest, medium_id
+from pipelines.archive.media import Media
 from pipelines.media import decode
 from pipelines.media.media_error import MediaError
 from pipelines.records import Failure, Medium
@@ -90,7 +91,7 @@ def names(media: Sequence[Medium]) -> list[str]:
     return [medium.name for medium in media]
 
 
-def build(*inputs: str | Path, ear: Ear | None = None, **options: Any) -> list[Medium]:
+def build(*inputs: str | Path, ear: Ear | None = None, **options: Any) -> Media:
     return build_manifest([str(i) for i in inputs], LIMITS, ear or Ear(), **options)
 
 
@@ -490,7 +491,7 @@ def test_real_media_are_known_by_their_content(tmp_path: Path, s3_url: str, monk
 
 def test_media_that_have_not_changed_are_not_opened_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put(tmp_path, {"same.mp3": "media 5", "changed.mp3": "media 6"})
-    known = {medium.id: medium for medium in build(tmp_path)}
+    known = build(tmp_path)
     put(tmp_path, {"changed.mp3": "media 7.5"})
     opened: list[str] = []
 
@@ -501,6 +502,33 @@ def test_media_that_have_not_changed_are_not_opened_again(tmp_path: Path, monkey
     monkeypatch.setattr(manifest, "probe", fake_probe_that_counts)
     assert names(build(tmp_path, known=known)) == ["changed.mp3", "same.mp3"]
     assert opened == ["changed.mp3"]
+
+
+def test_a_probe_that_fails_in_passing_is_made_once_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that was busy must not leave a film to the next run."""
+    opened: list[str] = []
+
+    def fake_probe_that_is_late(url: str, *others: Any) -> FakeProbe:
+        opened.append(url)
+        if opened.count(url) == 1:
+            raise MediaError(Failure(kind="timeout", detail="late", permanent=False))
+        return fake_probe(url, *others)
+
+    monkeypatch.setattr(manifest, "probe", fake_probe_that_is_late)
+    (tmp_path / "a.wav").write_text("media 3")
+    (medium,) = build_manifest([str(tmp_path)], MediaLimits(), Ear())
+    assert (medium.failure, medium.duration_s, len(opened)) == (None, 3.0, 2)
+
+
+def test_what_is_opened_of_a_large_archive_is_kept_while_more_is_to_come(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(manifest, "_AT_ONCE", 2)
+    for name in "abcde":
+        (tmp_path / f"{name}.wav").write_text("media 3")
+    kept: list[list[str]] = []
+    build_manifest([str(tmp_path)], MediaLimits(), Ear(), keep=lambda media: kept.append([m.name for m in media]))
+    assert kept == [["e.wav", "d.wav"], ["c.wav", "b.wav"]] or kept == [["a.wav", "b.wav"], ["c.wav", "d.wav"]]
 
 
 def test_another_language_in_a_list_is_other_work(tmp_path: Path) -> None:

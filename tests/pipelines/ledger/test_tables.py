@@ -292,7 +292,7 @@ def test_a_run_over_other_inputs_drops_no_work_that_is_left(tmp_path):
 
 
 def test_a_damaged_manifest_is_told_and_the_next_run_heals_it(store):
-    store.write_bytes(f"_voxtral/manifest/{FP}.jsonl", b'{"medium": ')
+    store.write_bytes(f"_voxtral/manifest/{FP}.parquet", b"PAR1")
     with pytest.raises(RunError, match="damaged"):
         load_run(store)
     save_run(store, FP, {}, MEDIA, SHARDS, targets=["fr", "en"], cue_settings=CueSettings())
@@ -318,4 +318,5 @@ def test_a_saved_run_holds_no_secret(tmp_path):
     save_run(store, FP, {"inputs": [url]}, [owner], {}, targets=["fr"], cue_settings=CueSettings())
     kept = b"".join(store.read_bytes(p) for p in store.list())
     assert b"hidden" not in kept
+    assert load_run(store).media[0].url == "https://host/a.wav"
     assert b"pw@" not in kept

@@ -339,14 +339,15 @@ def test_a_folder_that_holds_no_run(tmp_path):
 
 
 def test_a_damaged_manifest(store):
-    store.write_bytes(f"_voxtral/manifest/{FP}.jsonl", b"\xff\n")
+    store.write_bytes(f"_voxtral/manifest/{FP}.parquet", b"\xff\n")
     (problem,) = verify(store).problems
     assert "manifest" in problem
 
 
-def test_a_manifest_line_that_was_removed(store):
-    path = f"_voxtral/manifest/{FP}.jsonl"
-    store.write_bytes(path, b"".join(store.read_bytes(path).splitlines(keepends=True)[1:]))
+def test_a_manifest_row_that_was_removed(store):
+    path = f"_voxtral/manifest/{FP}.parquet"
+    rows = pq.read_table(pa.BufferReader(store.read_bytes(path)))
+    pq.write_table(rows.slice(1), store.url_of(path))
     problems = verify(store).problems
     assert any(f"{DONE.id}.json.gz" in p for p in problems)
     assert any("media.parquet" in p for p in problems)
