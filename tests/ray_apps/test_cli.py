@@ -247,7 +247,8 @@ def test_dry_run_plans_and_does_nothing(run, job, monkeypatch, tmp_path):
                  failure=Failure(kind="not_media", detail="it is text", permanent=True))  # fmt: skip
     missing = Shard(medium=whole, index=1, start_s=600, end_s=1200, source="tr", targets=("fr",))
 
-    def fake_plan_job(settings, feedback, accelerator=None):
+    def fake_plan_job(settings, feedback, accelerator=None, *, keep=False):
+        assert not keep
         return SimpleNamespace(
             settings=settings,
             media=(whole, bad),
