@@ -7,8 +7,9 @@ summary.
 
 Rows are sorted by the medium's name and id, then by language and index, so that two runs over the same ledger
 give equal tables. Beside them, under ``_voxtral``, is what each shard cost (:mod:`pipelines.ledger.costs`). Media
-are assembled again one at a time (no model is needed), so memory does not grow with the archive. It does not know
-what happened in the run, except for the reasons that its caller has for shards that stay open.
+are assembled again one at a time (no model is needed): of the whole archive only the names of the output's files are
+held. It does not know what happened in the run, except for the reasons that its caller has for shards that stay
+open.
 """
 
 from __future__ import annotations

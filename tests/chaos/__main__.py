@@ -103,13 +103,14 @@ def play(nodes: Nodes, truth: Job, fault: Fault) -> dict[str, Any]:
 
 def _violations(job: Job, truth: Job, fault: Fault) -> list[str]:
     found = checks.violations(truth.out, job.out, fault.excused)
-    if len(job.codes) != len(fault.codes) or any(
-        wanted not in (None, got) for wanted, got in zip(fault.codes, job.codes, strict=False)
-    ):
+    if tuple(job.codes) != fault.codes:
         found.append(f"the runs ended with {job.codes}, and should with {list(fault.codes)}")
     for number, one in enumerate(fault.strikes):
         if not any(met.name == f"{number}" for met in fake_faults.notes(job.control, one.do)):
             found.append(f"the fault {one.do} at {one.point} never struck: nothing was proved")
+    for kind, least in fault.noted.items():
+        if len(fake_faults.notes(job.control, kind)) < least:
+            found.append(f"{kind} was to be met {least} times: nothing was proved")
     if fault.kills_only:
         for stage in checks.repeated(job.control, ACTORS):
             if stage.shards > stage.allowed:

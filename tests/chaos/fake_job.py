@@ -17,18 +17,28 @@ from collections.abc import Sequence
 from typing import Any
 
 CLOCK, PAUSES = "FAKE_CLOCK", "FAKE_PAUSES"
+JUMPED = "clock-jumped"
+"""Kind of the note that a jump of the clock was seen."""
 
 
 def _move_clock(jumps: str) -> None:
     """Before any import that keeps ``time.time``."""
     plan = [tuple(map(float, jump.split(":"))) for jump in jumps.split(",")]
     began, real = time.monotonic(), time.time
+    seen = 0
 
     def fake_time() -> float:
-        return real() + sum(by for at, by in plan if time.monotonic() - began >= at)
+        nonlocal seen
+        jumped = [by for at, by in plan if time.monotonic() - began >= at]
+        while seen < len(jumped):
+            seen += 1
+            note(JUMPED, f"{seen}")
+        return real() + sum(jumped)
 
     time.time = fake_time
 
+
+from tests.chaos.fake_faults import meet, note  # noqa: E402  which keeps no time.time
 
 if os.environ.get(CLOCK):
     _move_clock(os.environ[CLOCK])
@@ -40,7 +50,6 @@ from ray_apps import batch_job, cli  # noqa: E402
 from ray_apps.rows import ShardRow  # noqa: E402
 from ray_apps.stages import Listen  # noqa: E402
 from ray_apps.translator import NO_WISHES, Translation, TranslatorSettings, VoxtralTranslator, Wishes  # noqa: E402
-from tests.chaos.fake_faults import meet, note  # noqa: E402
 from tests.ray_apps.fake_engine import FakeEngine  # noqa: E402
 
 ANSWER_S = 0.25

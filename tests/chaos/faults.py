@@ -10,12 +10,15 @@ import numpy as np
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from tests.chaos.fake_faults import Do, FakeFault, plan
+from tests.chaos.fake_faults import Do, FakeFault, note, plan
+from tests.chaos.fake_job import JUMPED
 from tests.chaos.job import Job
-from tests.chaos.nodes import STORE_BYTES, until
+from tests.chaos.nodes import NODES, STORE_BYTES, until
 
 PART, ENTRY, TABLE = "*/_voxtral/parts/*.json", "*/_voxtral/ledger/*.json.gz", "*/cues.parquet"
 WRITE, FOREVER = "store.write", 10**9
+FULL = "store-full"
+"""Kind of the note that more was put into a node's object store than fits."""
 DONE, LEFT, KILLED = 0, 1, -9
 
 Play = Callable[[Job, "Fault"], None]
@@ -51,12 +54,12 @@ def under_pressure(job: Job, fault: Fault) -> None:
 
 @dataclass(frozen=True)
 class Fault:
-    """``codes`` are the exit codes of the runs, in the order of their ends; None where either may win."""
+    """``codes`` are the exit codes of the runs, in the order of their ends."""
 
     name: str
     what: str
     strikes: tuple[FakeFault, ...] = ()
-    codes: tuple[int | None, ...] = (DONE,)
+    codes: tuple[int, ...] = (DONE,)
     excused: Mapping[str, str] = field(default_factory=dict)
     on_faulty_store: bool = True
     kills_only: bool = True
@@ -64,6 +67,8 @@ class Fault:
     clock: str = ""
     pauses: str = "0.5,1,2"
     play: Play = until_done
+    noted: Mapping[str, int] = field(default_factory=dict)
+    """What shows that it struck, where that is no strike: kinds of notes, and how many there must be."""
 
 
 def _driver(name: str, what: str, *strikes: FakeFault) -> Fault:
@@ -107,7 +112,14 @@ FAULTS = (
     _worker("after-commit", "after a medium was committed", FakeFault("kill", WRITE, ENTRY, "after")),
     _node("raylet", "raylet of an actor killed", "kill-raylet"),
     _node("node", "raylet and all its workers killed", "kill-node"),
-    Fault("object-store", "object stores kept full", on_faulty_store=False, kills_only=False, play=under_pressure),
+    Fault(
+        "object-store",
+        "object stores kept full",
+        on_faulty_store=False,
+        kills_only=False,
+        play=under_pressure,
+        noted={FULL: NODES},
+    ),
     Fault(
         "disk-full-a-while",
         "output disk full for three seconds",
@@ -147,12 +159,18 @@ FAULTS = (
         kills_only=False,
         pauses="0.2",
     ),
-    Fault("clock", "driver's clock an hour on, then two back", on_faulty_store=False, clock="8:3600,12:-7200"),
+    Fault(
+        "clock",
+        "driver's clock an hour on, then two back",
+        on_faulty_store=False,
+        clock="8:3600,12:-7200",
+        noted={JUMPED: 2},
+    ),
     Fault("two-drivers", "a second driver on one output", codes=(LEFT, DONE), on_faulty_store=False, play=two_drivers),
     Fault(
         "two-drivers-clock",
         "a second driver whose clock is an hour ahead",
-        codes=(DONE, None),
+        codes=(DONE, LEFT),
         on_faulty_store=False,
         kills_only=False,
         clock="0:3600",
@@ -180,9 +198,12 @@ class FakeBallast:
 
     def fill(self) -> None:
         kept: list[ray.ObjectRef] = []
+        most = 2 * STORE_BYTES // (10 * 2**20)
         while True:
             kept.append(ray.put(np.ones(10 * 2**20, np.uint8)))
-            kept = kept[-(2 * STORE_BYTES // (10 * 2**20)) :]
+            if len(kept) == most:
+                note(FULL, ray.get_runtime_context().get_node_id())  # twice what fits: half of it lies on the disk
+            kept = kept[-most:]
 
 
 @contextmanager
