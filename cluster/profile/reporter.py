@@ -24,6 +24,8 @@ from cluster.profiler import PerformanceProfiler, use_profiler
 BEAT_S = 2.0
 _SOON_S = 0.1
 _REST = 100
+_LEAST_REST_S = 1.0
+"""Whoever sends pays a little, and the book pays as much again for every sender."""
 _SPANS_AT_ONCE = 500
 _LOOKS = 30
 """For a book that is not there, before its run is taken to be over."""
@@ -61,7 +63,8 @@ class Reporter:
                 return
             self._left.clear()
             self._send()
-            self._rest_until = time.monotonic() + min(BEAT_S, _REST * (time.thread_time() - began))
+            spent_s = time.thread_time() - began
+            self._rest_until = time.monotonic() + min(BEAT_S, max(_LEAST_REST_S, _REST * spent_s))
         except RayError:
             self._rest_until = time.monotonic() + BEAT_S
         finally:
