@@ -45,7 +45,7 @@ from ray_apps.translator import TranslatorSettings
 
 APP, INGRESS, MEDIA, TRANSLATOR = "voxtral", "Ingress", "MediaPreparation", "VoxtralTranslator"
 
-_WINDOWS_A_TRANSLATOR = {"gpu": MOST_ROWS // VOXTRAL_MINI.texts, "cpu": 8}
+_WINDOWS_A_TRANSLATOR = {"gpu": MOST_ROWS // VOXTRAL_MINI.texts, "cpu": 16}
 """In flight in one replica: what fills its batch, and little more, so that the rest goes to others."""
 _MEDIA_CALLS = 4
 """At a time in one media replica: decoding is in children, and a probe must not wait for an hour's decoding."""

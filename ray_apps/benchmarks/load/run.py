@@ -4,7 +4,8 @@
 
 One run on this machine and its loopback, the embedded model, one thing after another:
 
-1. ``direct``: translations of the clips without HTTP, Serve and Ray (:mod:`direct`);
+1. ``direct``: translations of the clips without HTTP, Serve and Ray (:mod:`direct`), and once more after 4, for the
+   machine's own speed changes; the mean counts;
 2. ``service``: the same by the service for 32 locust users, after every clip was asked alone: that gives the texts that
    all later answers must have;
 3. ``overload``: four times as many users as are let in, who come again a second after they are refused;
@@ -85,24 +86,25 @@ def measure(size: Size, work: Path, with_vllm: bool) -> dict[str, Any]:
     short = make_clips(work / "short", [_OF_ONE_WINDOW] * size.clips, longest_s=window_s)
     with ray_session(None):
         plan = direct_plan(settings)
-    without = run_direct(plan, clips, size.requests, size.users)
-    direct = rate(without, clips)
+    before = run_direct(plan, clips, size.requests, size.users)
     with ray_session(None), serving(settings.model_dump()) as url:
         right = texts(ask(url, clips, work, users=1, requests=len(clips)))
         figures = under_load(url, clips, right, work, size, settings)
         own = transcribed(url, short, work, size)
-    service = figures["service"]["rate"]
+    after = run_direct(plan, clips, size.requests, size.users)
+    direct = [rate(answers, clips) for answers in (before, after)]
+    service = [figures[phase]["rate"] for phase in ("service", "after")]
     made: dict[str, Any] = {
         "clip_seconds": [clip.seconds for clip in clips],
         "direct": {
             "processes": plan.processes,
             "threads": plan.actor.threads,
-            "rate": round(direct, 2),
-            "other_texts": accepted(without, right)["other_texts"],
+            "rates": [round(one, 2) for one in direct],
+            "other_texts": sum(int(accepted(answers, right)["other_texts"]) for answers in (before, after)),
         },
         **figures,
-        "service_to_direct": round(service / direct, 3),
-        "after_to_service": round(figures["after"]["rate"] / service, 3),
+        "service_to_direct": round(sum(service) / sum(direct), 3),
+        "after_to_service": round(service[1] / service[0], 3),
         "transcription": {"clip_seconds": [clip.seconds for clip in short], "service": own},
     }
     if with_vllm:
