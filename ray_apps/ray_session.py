@@ -183,9 +183,9 @@ def configure_data(labels: Mapping[str, str]) -> None:
     # Named in this file's bounded_actor_retries(): known, and pinned below 2.64.
     warnings.filterwarnings("ignore", message=".*ray_remote_args.*")
     context = ray.data.DataContext.get_current()
-    # After ray.data's import, which makes these handlers.
+    # After ray.data's import, which makes these handlers; others there are somebody else's.
     for handler in logging.getLogger("ray.data").handlers:
-        if isinstance(handler, logging.StreamHandler) and not isinstance(handler, logging.FileHandler):
+        if isinstance(handler, logging.StreamHandler) and type(handler).__module__.startswith("ray."):
             handler.setLevel(logging.ERROR)  # the job's own feedback is what a person reads
     limit_queues(context)
     context.target_max_block_size = 1  # a row is a block of its own: it goes on alone, as soon as it is there

@@ -86,7 +86,7 @@ def _node(name: str, what: str, strike: Do) -> Fault:
 
 _FLAKY = (
     FakeFault("fail", "store.*", share=0.1),
-    FakeFault("fail", "store.*", when="after", share=0.02),
+    FakeFault("fail", "store.*", when="after", share=0.05),
 )
 _CRASH = FakeFault("crash", "store.open", "*/crash.webm", nth=4, times=FOREVER)
 
