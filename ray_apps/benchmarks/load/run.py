@@ -100,7 +100,7 @@ def measure(size: Size, work: Path, with_vllm: bool) -> dict[str, Any]:
             "processes": plan.processes,
             "threads": plan.actor.threads,
             "rates": [round(one, 2) for one in direct],
-            "other_texts": sum(int(accepted(answers, right)["other_texts"]) for answers in (before, after)),
+            "other_texts": accepted([*before, *after], right)["other_texts"],
         },
         **figures,
         "service_to_direct": round(sum(service) / sum(direct), 3),
