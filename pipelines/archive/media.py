@@ -12,6 +12,7 @@ from typing import Any, overload
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from pipelines.records import Medium
 
@@ -132,6 +133,13 @@ class Media(Sequence[Medium]):
         ids = np.array(self.column("id").cast(pa.binary()).to_pylist(), dtype=bytes)
         order = np.argsort(ids, kind="stable")
         return ids[order], order
+
+
+def as_parquet(table: pa.Table) -> bytes:
+    """A table of media, as it is stored."""
+    file = pa.BufferOutputStream()
+    pq.write_table(table, file, compression="zstd")
+    return bytes(file.getvalue().to_pybytes())
 
 
 def _in_one_piece(table: pa.Table) -> pa.Table:

@@ -13,16 +13,14 @@ import uuid
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.archive.media import SCHEMA, Media
+from pipelines.archive.media import SCHEMA, Media, as_parquet
 from pipelines.archive.storage import Store
 from pipelines.ledger.parts import ROOT
 
 
 def keep_probed(store: Store, fingerprint: str, media: Media) -> None:
     """Raises StoreError."""
-    file = pa.BufferOutputStream()
-    pq.write_table(media.table, file, compression="zstd")
-    store.write_bytes(f"{_folder(fingerprint)}/{uuid.uuid4().hex}.parquet", file.getvalue().to_pybytes())
+    store.write_bytes(f"{_folder(fingerprint)}/{uuid.uuid4().hex}.parquet", as_parquet(media.table))
 
 
 def probed(store: Store, fingerprint: str) -> Media:

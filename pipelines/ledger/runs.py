@@ -30,7 +30,7 @@ import pyarrow.parquet as pq
 from pydantic import Field, ValidationError
 
 from pipelines.archive.manifest import without_signature
-from pipelines.archive.media import SCHEMA, Media
+from pipelines.archive.media import SCHEMA, Media, as_parquet
 from pipelines.archive.storage import Store
 from pipelines.ledger.parts import ROOT, PartStore
 from pipelines.records import Medium, Record
@@ -280,9 +280,7 @@ def _load_record(store: Store, fingerprint: str) -> Run:
 
 def _save_rows(store: Store, run: Run) -> None:
     table = run.media.table.append_column(_SHARDS, pa.array(run.rows.shards, pa.int32()))
-    file = pa.BufferOutputStream()
-    pq.write_table(table, file, compression="zstd")
-    store.write_bytes(_manifest_path(run.fingerprint), file.getvalue().to_pybytes())
+    store.write_bytes(_manifest_path(run.fingerprint), as_parquet(table))
 
 
 def _load_rows(store: Store, fingerprint: str) -> ManifestRows:
