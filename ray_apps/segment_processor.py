@@ -82,7 +82,7 @@ class B200OptimizedProcessor:
             samples = await asyncio.to_thread(_decoded, audio_path, wanted)
             windows = _windows(wanted, samples, engine.capabilities.window_s)
             translator = VoxtralTranslator(TranslatorSettings(model=None), engine)
-            translation = await translator.translate(windows, "auto", (target,), audio_path.name)
+            translation = await translator.translate(windows, "auto", (target,))
         finally:
             if own is not None:
                 await asyncio.to_thread(own.close)

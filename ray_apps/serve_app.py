@@ -243,6 +243,7 @@ def _ingress(
     served = Served(
         name=settings.served_as or checkpoint.name,
         capabilities=checkpoint.capabilities,
+        translators=resources.max_actors,
         windows_in_flight=settings.windows_in_flight or 2 * resources.max_actors * _in_flight(resources),
     )
     open_requests = door.working + door.waiting + _SPARE_REQUESTS

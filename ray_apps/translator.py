@@ -124,20 +124,18 @@ class VoxtralTranslator:
         windows: Sequence[Window],
         source: str,
         targets: Sequence[str],
-        name: str,
         wishes: Wishes = NO_WISHES,
     ) -> Translation:
         """Texts of the windows in every target language, in the windows' order.
 
-        ``source`` is an ISO 639-1 code or ``auto``; ``name`` seeds whatever is sampled, so that the same window asked
-        again gives the same text.
+        ``source`` is an ISO 639-1 code or ``auto``. The same window asked again gives the same text.
         """
         spoken = await self._identify(windows) if source == "auto" else source
         used = self.settings.fallback_source if spoken == UNIDENTIFIED else spoken
         gate, glossary = self.settings.gate, (*self.settings.glossary, *wishes.terms)
         asked = (
-            WindowTexts(self.engine, gate, glossary, window, used, f"{name}/{i}", wishes.temperature).texts(targets)
-            for i, window in enumerate(windows)
+            WindowTexts(self.engine, gate, glossary, window, used, wishes.temperature).texts(targets)
+            for window in windows
         )
         with self._meter.translating(windows) as told:
             texts = tuple(await asyncio.gather(*asked))
@@ -200,7 +198,7 @@ class VoxtralTranslator:
                         detail = "its transcripts do not tell the spoken language"
                         failure = Failure(kind=LANGUAGE_UNKNOWN, detail=detail, permanent=False)
                         return ShardRow(shard, failure=failure)
-                translation = await self.translate(row.windows, source, shard.targets, shard.name)
+                translation = await self.translate(row.windows, source, shard.targets)
         except TimeoutError:
             detail = f"no answer from the engine within {deadline_s:.0f} s"
             return ShardRow(shard, failure=Failure(kind="deadline", detail=detail, permanent=False))

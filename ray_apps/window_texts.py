@@ -61,7 +61,7 @@ Retry = Callable[[Step], Awaitable[list[TaskResult]]]
 
 
 class WindowTexts:
-    """A window that is being asked about. ``name`` seeds whatever is sampled: the same window gives the same texts.
+    """A window that is being asked about. Its samples seed whatever is sampled: the same window gives the same texts.
 
     Above ``temperature`` 0 its first answers are; what the gate rejects is asked again as always.
     """
@@ -73,11 +73,10 @@ class WindowTexts:
         glossary: Sequence[Term],
         window: Window,
         source: str,
-        name: str,
         temperature: float = 0.0,
     ) -> None:
         self.engine, self.gate, self.glossary = engine, gate, glossary
-        self.window, self.source, self.name = window, source, name
+        self.window, self.source = window, source
         self.temperature = temperature
 
     async def texts(self, targets: Sequence[str]) -> PartWindow:
@@ -89,7 +88,7 @@ class WindowTexts:
             tasks,
             self.window.speech_s,
             temperature=self.temperature,
-            seed=_seed(f"{self.name}/{FIRST}", 0) if self.temperature else 0,
+            seed=_seed(self.window, FIRST, 0) if self.temperature else 0,
         )
         first = (await self.engine.generate(request)).results
         transcript = await self._transcript(first[0])
@@ -175,7 +174,7 @@ class WindowTexts:
     async def drawn(self, task: Task, language: str) -> list[TaskResult]:
         """Several sampled answers; the best of them counts."""
         draws = (
-            self.ask(task, temperature=temperature, seed=_seed(f"{self.name}/{language}", number))
+            self.ask(task, temperature=temperature, seed=_seed(self.window, language, number))
             for number, temperature in enumerate(SAMPLE_TEMPERATURES)
         )
         return [answer for answers in await asyncio.gather(*draws) for answer in answers]
@@ -328,8 +327,10 @@ def _confidence(window: Window) -> float:
     return sum(s.confidence * (s.end - s.start) for s in window.segments) / total if total else 0.0
 
 
-def _seed(name: str, number: int) -> int:
-    return int.from_bytes(hashlib.sha256(f"{name}#{number}".encode()).digest()[:4], "big")
+def _seed(window: Window, what: str, number: int) -> int:
+    drawn = hashlib.sha256(f"{what}#{number}/".encode())
+    drawn.update(window.samples.tobytes())
+    return int.from_bytes(drawn.digest()[:4], "big")
 
 
 def _text(language: str, tried: Sequence[Tried]) -> Text:

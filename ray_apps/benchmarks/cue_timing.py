@@ -92,7 +92,7 @@ def medium_of(windows: Sequence[TimedWindow]) -> Spoken:
 
 
 def _of(medium: Spoken, window_s: float, translator: VoxtralTranslator) -> dict[str, Any]:
-    heard = asyncio.run(translator.translate(_windows(medium, window_s), "tr", ("fr",), "cue-timing"))
+    heard = asyncio.run(translator.translate(_windows(medium, window_s), "tr", ("fr",)))
     right = [(window, starts) for window in heard.windows if (starts := _true_starts(window, medium)) is not None]
     timings = {
         "token timings": right,

@@ -153,7 +153,7 @@ def _pcm(samples: np.ndarray) -> np.ndarray:
 
 async def outcomes(translator: VoxtralTranslator, given: Sequence[Case]) -> list[Outcome]:
     """What the actor class makes of the cases, asked all at once."""
-    translation = await translator.translate([case.window for case in given], "tr", ("fr",), "sabotage")
+    translation = await translator.translate([case.window for case in given], "tr", ("fr",))
     found = []
     for case, window in zip(given, translation.windows, strict=True):
         (text,) = window.targets

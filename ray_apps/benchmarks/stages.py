@@ -73,8 +73,8 @@ def main(
     _, cpu_s = _timed(lambda: [log_mel(row[None]) for row in padded])
     figures["mel"] = seconds / cpu_s
     translator = VoxtralTranslator(TranslatorSettings(model=EMBEDDED, threads=1))
-    asyncio.run(translator.translate(windows[:1], "tr", ("fr",), "warm-up"))
-    translation, cpu_s = _timed(lambda: asyncio.run(translator.translate(windows, "tr", ("fr",), "stages")))
+    asyncio.run(translator.translate(windows[:1], "tr", ("fr",)))
+    translation, cpu_s = _timed(lambda: asyncio.run(translator.translate(windows, "tr", ("fr",))))
     figures["engine"] = seconds / cpu_s
     figures["engine, windows a core-second"] = len(windows) / cpu_s
     _, cpu_s = _timed(lambda: make_cues(translation.windows, "fr", CueSettings()))

@@ -60,6 +60,8 @@ class Served:
 
     name: str
     capabilities: EngineCapabilities
+    translators: int
+    """At most."""
     windows_in_flight: int
 
 
@@ -143,6 +145,7 @@ class _Service:
             media=settings.media,
             cues=settings.cues,
             shard_s=settings.windows.shard_s,
+            translators=served.translators,
             windows_in_flight=served.windows_in_flight,
         )
         self.jobs = JobRoutes(settings, served.capabilities, self.check_model, self.admission, spool)

@@ -1,23 +1,24 @@
 """A medium that has arrived, to its cues: probe, cut into the batch job's shards, hear, translate, time.
 
-All windows of a shard are asked at once, so that they spread over the translators; their answers are put back in
-order. The next shard is heard while one is translated. Texts are those of the batch job: the same shards, windows
-and calls. It does not know HTTP.
+All windows of a shard are asked at once, a few in each call; their answers are put back in order. A medium that is
+alone spreads over all translators, and where many are at work each makes fewer calls, for a call has a price of its
+own. The next shard is heard while one is translated. Texts are those of the batch job: the same shards and windows. It
+does not know HTTP.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from b200_kernels.checkpoints import check_pair
 from b200_kernels.engine import EngineCapabilities
-from pipelines.media.decode import Probe
 from pipelines.media.media_error import MediaError
 from pipelines.records import UNIDENTIFIED, Cue, Medium, PartWindow, Shard, Window
 from pipelines.settings import CueSettings, MediaLimits
@@ -25,11 +26,13 @@ from pipelines.speech.listen import Listened
 from pipelines.speech.shards import cut_into_shards
 from pipelines.subtitles.cues import make_cues
 from pipelines.subtitles.final_cues import final_cues
-from ray_apps.serving.workers import Workers
+from ray_apps.serving.workers import Opened, Workers
 from ray_apps.translator import NO_WISHES, Translation, Wishes
 
 _IDENTIFIED_FROM = 4
 """Windows that tell the spoken language where nobody named it."""
+_MOST_IN_A_CALL = 4
+"""Windows. Cues come when a call is answered, and a replica that dies loses a call."""
 _CUES_SHARE = 10
 """After a look for final cues comes a rest of so many times its length, which grows with the medium."""
 
@@ -69,7 +72,7 @@ Tell = Callable[[Progress | Cue], Awaitable[None]]
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
+@dataclass
 class Work:
     """How media are worked on here; one object serves all requests."""
 
@@ -78,8 +81,11 @@ class Work:
     media: MediaLimits
     cues: CueSettings
     shard_s: float
+    translators: int
     windows_in_flight: int
+    """Of one medium."""
     fallback_source: str = "en"
+    _at_work: int = field(default=0, init=False)
 
     async def run(self, asked: Asked, deadline_s: float, tell: Tell | None = None) -> Done:
         """The medium's cues. ``tell`` is told of progress, and of every cue as soon as it is final, in order.
@@ -87,24 +93,33 @@ class Work:
         Raises MediaError, UnsupportedPair, ValueError (what the engine refuses), Unavailable, TimeoutError.
         """
         until = time.monotonic() + deadline_s
-        async with asyncio.timeout(deadline_s):
-            found = await _twice(lambda: self.workers.probe(asked.path, self._limits(until), asked.source))
-            medium = _medium(asked, found)
-            source = asked.source or found.language or self.capabilities.only_language or "auto"
-            self._check(source, asked.target)
+        async with asyncio.timeout(deadline_s), self._counted():
+            opened = await self._opened(asked, until)
             if tell:
-                await tell(Progress(0.0, medium.duration_s))
-            shards = cut_into_shards(medium, self.shard_s, source, ())
-            return await self._translated(medium, shards, asked, until, tell)
+                await tell(Progress(0.0, opened.medium.duration_s))
+            return await self._translated(opened, asked, until, tell)
 
-    async def _translated(
-        self, medium: Medium, shards: Sequence[Shard], wanted: Asked, until: float, tell: Tell | None
-    ) -> Done:
-        target = wanted.target
+    @asynccontextmanager
+    async def _counted(self) -> AsyncIterator[None]:
+        self._at_work += 1
+        try:
+            yield
+        finally:
+            self._at_work -= 1
+
+    async def _opened(self, asked: Asked, until: float) -> Opened:
+        medium = _medium(asked)
+        return await _twice(lambda: self.workers.opened(medium, self._limits(until), asked.source, self.shard_s))
+
+    async def _translated(self, opened: Opened, wanted: Asked, until: float, tell: Tell | None) -> Done:
+        medium, target = opened.medium, wanted.target
+        source = wanted.source or medium.language or self.capabilities.only_language or "auto"
+        self._check(source, target)
+        shards = cut_into_shards(medium, self.shard_s, source, ())
         spoken = _Spoken(shards[0].source if shards else UNIDENTIFIED, self.fallback_source)
         done: list[PartWindow] = []
         track = _Track(self.cues, medium.duration_s, tell)
-        async with track.watched(), aclosing(self._windows(shards, wanted, until, spoken)) as windows:
+        async with track.watched(), aclosing(self._windows(opened, shards, wanted, until, spoken)) as windows:
             async for window in windows:
                 done.append(window)
                 await track.grown(done, target or window.source.language)
@@ -114,39 +129,47 @@ class Work:
         return Done(medium, spoken.named, language, tuple(done), tuple(cues))
 
     async def _windows(
-        self, shards: Sequence[Shard], wanted: Asked, until: float, spoken: _Spoken
+        self, opened: Opened, shards: Sequence[Shard], wanted: Asked, until: float, spoken: _Spoken
     ) -> AsyncGenerator[PartWindow, None]:
         """Windows with their texts, in the medium's order."""
-        asked: deque[asyncio.Task[Translation]] = deque()
+        asked: deque[_Call] = deque()
         hearing: asyncio.Task[Listened] | None = None
         try:
             for at, shard in enumerate(shards):
-                hearing = hearing or asyncio.create_task(self._listen(shard, until))
+                hearing = hearing or asyncio.create_task(self._heard(opened, shard, until))
                 while asked and not hearing.done():
-                    await asyncio.wait({hearing, asked[0]}, return_when=asyncio.FIRST_COMPLETED)
-                    if asked[0].done():
-                        yield asked.popleft().result().windows[0]
+                    await asyncio.wait({hearing, asked[0].answer}, return_when=asyncio.FIRST_COMPLETED)
+                    if asked[0].answer.done():
+                        for window in asked.popleft().answer.result().windows:
+                            yield window
                 heard = (await hearing).windows
                 following = shards[at + 1 : at + 2]
-                hearing = asyncio.create_task(self._listen(following[0], until)) if following else None
+                hearing = asyncio.create_task(self._heard(opened, following[0], until)) if following else None
                 first = await self._identify(heard, wanted, shard.name, spoken)
                 for window in first:
                     yield window
-                for number, heard_window in list(enumerate(heard))[len(first) :]:
-                    if len(asked) >= self.windows_in_flight:
-                        yield (await asked[0]).windows[0]
+                for at_once in self._calls(heard[len(first) :]):
+                    while asked and sum(call.windows for call in asked) + len(at_once) > self.windows_in_flight:
+                        for window in (await asked[0].answer).windows:
+                            yield window
                         asked.popleft()
-                    asked.append(
-                        asyncio.create_task(self._ask([heard_window], wanted, f"{shard.name}/{number}", spoken))
-                    )
+                    answer = asyncio.create_task(self._ask(at_once, wanted, shard.name, spoken))
+                    asked.append(_Call(len(at_once), answer))
             while asked:
-                yield (await asked[0]).windows[0]
+                for window in (await asked[0].answer).windows:
+                    yield window
                 asked.popleft()
         finally:
-            left = [*asked, *([hearing] if hearing else [])]
+            left = [*(call.answer for call in asked), *([hearing] if hearing else [])]
             for task in left:
                 task.cancel()
             await asyncio.gather(*left, return_exceptions=True)
+
+    def _calls(self, windows: Sequence[Window]) -> Iterator[Sequence[Window]]:
+        """The windows, as many together as one call has."""
+        spread = max(1, self.translators // self._at_work)
+        size = min(_MOST_IN_A_CALL, math.ceil(len(windows) / spread))
+        return (windows[at : at + size] for at in range(0, len(windows), size or 1))
 
     async def _identify(
         self, heard: Sequence[Window], wanted: Asked, name: str, spoken: _Spoken
@@ -168,7 +191,9 @@ class Work:
         if source not in ("auto", UNIDENTIFIED):
             check_pair(self.capabilities, source, target or source)
 
-    async def _listen(self, shard: Shard, until: float) -> Listened:
+    async def _heard(self, opened: Opened, shard: Shard, until: float) -> Listened:
+        if opened.heard is not None:  # the medium has this shard only
+            return opened.heard
         return await _twice(lambda: self.workers.listen(shard, self._limits(until)))
 
     def _limits(self, until: float) -> MediaLimits:
@@ -184,6 +209,14 @@ async def _twice(ask: Callable[[], Awaitable[T]]) -> T:
         if error.failure.permanent or error.failure.kind != "crashed":
             raise
         return await ask()
+
+
+@dataclass(frozen=True)
+class _Call:
+    """Some windows in flight."""
+
+    windows: int
+    answer: asyncio.Task[Translation]
 
 
 @dataclass
@@ -255,7 +288,7 @@ def _end_s(window: PartWindow) -> float:
     return window.segments[-1].end if window.segments else window.end_s
 
 
-def _medium(asked: Asked, found: Probe) -> Medium:
+def _medium(asked: Asked) -> Medium:
     """Named by its content: the same upload gives the same texts, sampled retries included."""
     return Medium(
         id=asked.sha256[:32],
@@ -263,7 +296,4 @@ def _medium(asked: Asked, found: Probe) -> Medium:
         name="upload",
         size=asked.size,
         version="",
-        duration_s=found.duration_s,
-        container=found.container,
-        audio_stream=found.audio_stream,
     )

@@ -12,6 +12,7 @@ import math
 import os
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -22,10 +23,11 @@ from ray.serve.handle import DeploymentHandle
 from b200_kernels.engine import EngineCapabilities, EngineError, SpeechRequest
 from b200_kernels.ops.vad import SileroVad
 from b200_kernels.prompts import Transcribe
-from pipelines.media.decode import Probe, probe
-from pipelines.records import SAMPLE_RATE, Shard, Window
+from pipelines.media.decode import probe
+from pipelines.records import SAMPLE_RATE, Medium, Shard, Window
 from pipelines.settings import MediaLimits, VadSettings, WindowSettings
 from pipelines.speech.listen import Listened, listen
+from pipelines.speech.shards import cut_into_shards
 from ray_apps import profiled
 from ray_apps.translator import Translation, TranslatorSettings, VoxtralTranslator, Wishes
 
@@ -33,6 +35,8 @@ TRIES = 4
 """Of a call whose replica dies. What kills four of them is to blame itself."""
 PAUSE_S = 0.5
 """After a death, before the next try, times the number of tries: Serve drops a dead replica from its list in less."""
+SHORT_S = 60.0
+"""A medium is heard as soon as it is opened, which saves a call; a longer one first tells how long it is."""
 LATELY_S = 60.0
 """An answer that is younger shows that replicas of its kind live."""
 _DIED = (RayActorError, ActorUnavailableError, WorkerCrashedError, DeploymentUnavailableError)
@@ -47,12 +51,20 @@ class Unavailable(Exception):
 class Workers(Protocol):
     """What a request needs done. MediaError and ValueError are the medium's and the request's own fault."""
 
-    async def probe(self, path: str, limits: MediaLimits, language: str | None) -> Probe: ...
+    async def opened(self, medium: Medium, limits: MediaLimits, language: str | None, shard_s: float) -> Opened: ...
     async def listen(self, shard: Shard, limits: MediaLimits) -> Listened: ...
     async def translate(
         self, windows: Sequence[Window], source: str, targets: Sequence[str], name: str, wishes: Wishes
     ) -> Translation: ...
     async def capabilities(self) -> EngineCapabilities: ...
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A medium of which is known how long it is and which stream is heard; with its speech, if it is a short one."""
+
+    medium: Medium
+    heard: Listened | None
 
 
 class MediaPreparation:
@@ -66,8 +78,13 @@ class MediaPreparation:
         self.detector = SileroVad()
         self.detector.probabilities(np.zeros(SAMPLE_RATE, np.int16))
 
-    async def probe(self, path: str, limits: MediaLimits, language: str | None) -> Probe:
-        return await asyncio.to_thread(probe, path, limits, None, language)
+    async def opened(self, medium: Medium, limits: MediaLimits, language: str | None, shard_s: float) -> Opened:
+        """Look into it; ``language`` (ISO 639-1) tells which stream. One that is short is heard in the same call."""
+        found = await asyncio.to_thread(probe, medium.url, limits, None, language)
+        medium = medium.model_copy(update=found.model_dump())
+        shards = cut_into_shards(medium, shard_s, "auto", ())
+        short = len(shards) == 1 and medium.duration_s <= SHORT_S
+        return Opened(medium, await self.listen(shards[0], limits) if short else None)
 
     async def listen(self, shard: Shard, limits: MediaLimits) -> Listened:
         with profiled.stage(self.profile, "listen", shard.name) as costs:
@@ -109,7 +126,7 @@ class Translator:
         try:
             with profiled.stage(self.translator.settings.profile, "translate", name) as costs:
                 began = time.monotonic()
-                answer = await self.translator.translate(windows, source, targets, name, wishes)
+                answer = await self.translator.translate(windows, source, targets, wishes)
                 self.translator.tell(costs, windows, time.monotonic() - began, seconds)
         except EngineError:
             # As in the batch job: a broken accelerator stays broken. Serve starts a fresh replica, and the ingress
@@ -142,8 +159,10 @@ class Replicas:
         self._heard_at = self._translated_at = -math.inf
         self._capabilities: EngineCapabilities | None = None
 
-    async def probe(self, path: str, limits: MediaLimits, language: str | None) -> Probe:
-        return await asked(self._media.probe, path, limits, language)
+    async def opened(self, medium: Medium, limits: MediaLimits, language: str | None, shard_s: float) -> Opened:
+        opened: Opened = await asked(self._media.opened, medium, limits, language, shard_s)
+        self._heard_at = time.monotonic()
+        return opened
 
     async def listen(self, shard: Shard, limits: MediaLimits) -> Listened:
         heard: Listened = await asked(self._media.listen, shard, limits)

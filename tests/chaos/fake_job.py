@@ -13,7 +13,6 @@ import os
 import sys
 import time
 import zlib
-from collections.abc import Sequence
 from typing import Any
 
 CLOCK, PAUSES = "FAKE_CLOCK", "FAKE_PAUSES"
@@ -45,11 +44,10 @@ if os.environ.get(CLOCK):
 
 from b200_kernels.engine import SpeechRequest, SpeechResult  # noqa: E402
 from b200_kernels.prompts import Task, Transcribe  # noqa: E402
-from pipelines.records import Window  # noqa: E402
 from ray_apps import batch_job, cli  # noqa: E402
 from ray_apps.rows import ShardRow  # noqa: E402
 from ray_apps.stages import Listen  # noqa: E402
-from ray_apps.translator import NO_WISHES, Translation, TranslatorSettings, VoxtralTranslator, Wishes  # noqa: E402
+from ray_apps.translator import TranslatorSettings, VoxtralTranslator  # noqa: E402
 from tests.ray_apps.fake_engine import FakeEngine  # noqa: E402
 
 ANSWER_S = 0.25
@@ -82,17 +80,10 @@ class FakeEngineTranslator(VoxtralTranslator):
     def __init__(self, settings: TranslatorSettings) -> None:
         super().__init__(settings, FakeSlowEngine(_script))
 
-    async def translate(
-        self,
-        windows: Sequence[Window],
-        source: str,
-        targets: Sequence[str],
-        name: str,
-        wishes: Wishes = NO_WISHES,
-    ) -> Translation:
-        note("translate", name)
-        with meet("stage.translate", name):
-            return await super().translate(windows, source, targets, name, wishes)
+    async def _tried(self, row: ShardRow) -> ShardRow:
+        note("translate", row.shard.name)
+        with meet("stage.translate", row.shard.name):
+            return await super()._tried(row)
 
     async def _recorded(self, done: ShardRow) -> ShardRow:
         recorded = await super()._recorded(done)

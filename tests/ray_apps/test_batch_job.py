@@ -167,10 +167,10 @@ def fake_dying_translator(medium_id: str) -> type[VoxtralTranslator]:
     """A translator whose process ends whenever it is given this medium."""
 
     class FakeDyingTranslator(VoxtralTranslator):
-        async def translate(self, windows, source, targets, name, *more):
-            if name.startswith(medium_id):
+        async def _tried(self, row):
+            if row.shard.medium.id == medium_id:
                 os._exit(1)
-            return await super().translate(windows, source, targets, name, *more)
+            return await super()._tried(row)
 
     return FakeDyingTranslator
 

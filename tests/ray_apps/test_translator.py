@@ -45,7 +45,7 @@ def good(task, request) -> str:
 
 def test_all_languages_cost_one_listening():
     actor, engine = translator(good)
-    result = asyncio.run(actor.translate([window()], "tr", ("fr", "en"), "m/00000"))
+    result = asyncio.run(actor.translate([window()], "tr", ("fr", "en")))
     assert [type(t) for t in engine.requests[0].tasks] == [Transcribe, Translate, Translate]
     assert [t.language for t in result.windows[0].targets] == ["fr", "en"]
     assert result.windows[0].source.text == TURKISH
@@ -54,13 +54,13 @@ def test_all_languages_cost_one_listening():
 def test_windows_come_back_in_order():
     actor, _ = translator(good)
     windows = [window(s) for s in (0.0, 20.0, 40.0)]
-    result = asyncio.run(actor.translate(windows, "tr", ("fr",), "m/00000"))
+    result = asyncio.run(actor.translate(windows, "tr", ("fr",)))
     assert [w.start_s for w in result.windows] == [0.0, 20.0, 40.0]
 
 
 def test_the_spoken_language_as_target_is_the_transcript_and_asks_nothing_more():
     actor, engine = translator(good)
-    result = asyncio.run(actor.translate([window()], "tr", ("tr",), "m/00000"))
+    result = asyncio.run(actor.translate([window()], "tr", ("tr",)))
     assert result.windows[0].targets[0].text == TURKISH
     assert engine.requests[0].tasks == (Transcribe("tr"),)
 
@@ -72,7 +72,7 @@ def test_a_rejected_translation_is_asked_again_more_strictly():
         return good(task, request)
 
     actor, engine = translator(script)
-    text = asyncio.run(actor.translate([window()], "tr", ("fr",), "m/00000")).windows[0].targets[0]
+    text = asyncio.run(actor.translate([window()], "tr", ("fr",))).windows[0].targets[0]
     assert (text.text, text.verdict, text.attempts) == (FRENCH, "accepted", 2)
     assert engine.requests[1].tasks == (Translate("tr", "fr", "strict"),)
 
@@ -82,7 +82,7 @@ def test_the_cascade_translates_the_transcript_without_listening_again():
         return FRENCH if isinstance(task, TranslateText) else TURKISH
 
     actor, engine = translator(script, quality="high")
-    text = asyncio.run(actor.translate([window()], "tr", ("fr",), "m/00000")).windows[0].targets[0]
+    text = asyncio.run(actor.translate([window()], "tr", ("fr",))).windows[0].targets[0]
     assert (text.text, text.step) == (FRENCH, "cascade")
     assert [attempt.step for attempt in text.tried] == ["first", "strict", "pieces", "cascade"]
     assert engine.requests[-1].samples is None
@@ -91,7 +91,7 @@ def test_the_cascade_translates_the_transcript_without_listening_again():
 
 def test_what_never_passes_ships_marked_with_its_reasons():
     actor, _ = translator(lambda task, request: TURKISH, quality="high")
-    text = asyncio.run(actor.translate([window()], "tr", ("fr",), "m/00000")).windows[0].targets[0]
+    text = asyncio.run(actor.translate([window()], "tr", ("fr",))).windows[0].targets[0]
     assert text.verdict == "needs_review"
     assert text.reasons
     assert text.text == TURKISH
@@ -99,24 +99,24 @@ def test_what_never_passes_ships_marked_with_its_reasons():
 
 def test_low_quality_asks_once():
     actor, engine = translator(lambda task, request: TURKISH, quality="low")
-    asyncio.run(actor.translate([window()], "tr", ("fr",), "m/00000"))
+    asyncio.run(actor.translate([window()], "tr", ("fr",)))
     assert len(engine.requests) == 1
 
 
-def test_sampled_retries_are_seeded_by_the_windows_name():
-    def seeds(name: str) -> list[int]:
+def test_sampled_retries_are_seeded_by_what_is_heard_and_not_by_where_it_stands():
+    def seeds(heard: Window) -> list[int]:
         actor, engine = translator(lambda task, request: TURKISH, quality="max")
-        asyncio.run(actor.translate([window()], "tr", ("fr",), name))
+        asyncio.run(actor.translate([heard], "tr", ("fr",)))
         return [r.seed for r in engine.requests if r.temperature > 0]
 
-    assert seeds("m/00000") == seeds("m/00000") != seeds("m/00001")
-    assert seeds("m/00000")
+    assert seeds(window()) == seeds(window(start_s=20.0)) != seeds(window(seconds=6.0))
+    assert len(set(seeds(window()))) == len(seeds(window())) > 1
 
 
 def test_a_language_that_nobody_named_is_identified_from_the_first_transcripts():
     engine = FakeEngine(good, languages=frozenset({"fr", "de"}), demo_model=False)
     actor = VoxtralTranslator(TranslatorSettings(model=None), engine)
-    result = asyncio.run(actor.translate([window(), window(20.0)], "auto", ("fr",), "m/00000"))
+    result = asyncio.run(actor.translate([window(), window(20.0)], "auto", ("fr",)))
     assert result.source == "tr"
     assert engine.requests[0].tasks == (Transcribe(None),)
 
@@ -124,7 +124,7 @@ def test_a_language_that_nobody_named_is_identified_from_the_first_transcripts()
 def test_windows_that_tell_no_language_are_taken_for_the_fallbacks_and_say_so():
     engine = FakeEngine(lambda task, request: "...", languages=frozenset({"fr", "de"}), demo_model=False)
     actor = VoxtralTranslator(TranslatorSettings(model=None, fallback_source="de"), engine)
-    result = asyncio.run(actor.translate([window()], "auto", ("fr",), "m/00000"))
+    result = asyncio.run(actor.translate([window()], "auto", ("fr",)))
     assert result.source == "und"
     assert result.windows[0].source.language == "de"
 

@@ -31,7 +31,7 @@ def window(*spans: tuple[float, float], start_s: float = 100.0) -> Window:
 
 def asked(script, quality: str = "high", heard: Window | None = None, glossary=(), **engine) -> PartWindow:
     fake = FakeEngine(script, **engine)
-    texts = WindowTexts(fake, GateSettings(quality=quality), glossary, heard or window(), "tr", "m/00000/0")
+    texts = WindowTexts(fake, GateSettings(quality=quality), glossary, heard or window(), "tr")
     return asyncio.run(texts.texts(("fr",)))
 
 
@@ -80,7 +80,7 @@ def test_the_pieces_tokens_are_timed_on_the_windows_clock() -> None:
 def test_a_fluent_text_about_something_else_is_seen_where_meaning_is_compared(meaning, verdict) -> None:
     fake = FakeEngine(lambda task, _: TURKISH if isinstance(task, Transcribe) else OTHER)
     gate = GateSettings(quality="low", meaning=meaning)
-    found = asyncio.run(WindowTexts(fake, gate, (), window(), "tr", "m/00000/0").texts(("fr",))).targets[0]
+    found = asyncio.run(WindowTexts(fake, gate, (), window(), "tr").texts(("fr",))).targets[0]
     assert found.verdict == verdict
     assert ("unlike" in found.reasons) == meaning
 
@@ -244,7 +244,7 @@ def test_a_retry_that_the_engine_refuses_costs_nothing_else() -> None:
             return await super().generate(request)
 
     engine = Refusing(lambda task, request: TURKISH)
-    texts = WindowTexts(engine, GateSettings(quality="high"), (), window(), "tr", "m/00000/0")
+    texts = WindowTexts(engine, GateSettings(quality="high"), (), window(), "tr")
     assert asyncio.run(texts.texts(("fr",))).targets[0].verdict == "needs_review"
 
 
@@ -300,7 +300,7 @@ def test_a_glossary_without_a_term_that_is_said_changes_no_prompt(glossary) -> N
 
 
 def test_a_temperature_samples_first_answers_and_the_gate_judges_them_still() -> None:
-    """Seeded by the window's name, so that the same request gives the same text."""
+    """Seeded by the window's samples, so that the same request gives the same text."""
 
     def script(task, request):
         if isinstance(task, Transcribe):
@@ -309,7 +309,7 @@ def test_a_temperature_samples_first_answers_and_the_gate_judges_them_still() ->
 
     def texts(temperature: float) -> tuple[Text, list[SpeechRequest]]:
         fake = FakeEngine(script)
-        wanted = WindowTexts(fake, GateSettings(quality="high"), (), window(), "tr", "m/00000/0", temperature)
+        wanted = WindowTexts(fake, GateSettings(quality="high"), (), window(), "tr", temperature)
         return asyncio.run(wanted.texts(("fr",))).targets[0], fake.requests
 
     text, requests = texts(0.8)

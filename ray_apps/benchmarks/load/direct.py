@@ -18,11 +18,9 @@ from dataclasses import dataclass
 from multiprocessing.queues import Queue
 from multiprocessing.sharedctypes import Synchronized
 from multiprocessing.synchronize import Barrier
-from typing import Any
 
 from b200_kernels.engine import EngineCapabilities
-from pipelines.media.decode import Probe
-from pipelines.records import Shard
+from pipelines.records import Medium, Shard, Window
 from pipelines.settings import MediaLimits
 from pipelines.speech.listen import Listened
 from ray_apps.benchmarks.load.answers import Answer
@@ -32,8 +30,8 @@ from ray_apps.serving.answers import answer
 from ray_apps.serving.forms import TranslationForm
 from ray_apps.serving.settings import ServeSettings
 from ray_apps.serving.work import Asked, Work
-from ray_apps.serving.workers import MediaPreparation
-from ray_apps.translator import Translation, TranslatorSettings, VoxtralTranslator
+from ray_apps.serving.workers import MediaPreparation, Opened
+from ray_apps.translator import Translation, TranslatorSettings, VoxtralTranslator, Wishes
 
 _LOOK_S = 5.0
 """Without an answer, before it is looked whether everybody lives."""
@@ -142,17 +140,20 @@ class _Here:
             media=self._settings.media,
             cues=self._settings.cues,
             shard_s=self._settings.windows.shard_s,
+            translators=1,
             windows_in_flight=_WINDOWS,
         )
 
-    async def probe(self, path: str, limits: MediaLimits, language: str | None) -> Probe:
-        return await self._media.probe(path, limits, language)
+    async def opened(self, medium: Medium, limits: MediaLimits, language: str | None, shard_s: float) -> Opened:
+        return await self._media.opened(medium, limits, language, shard_s)
 
     async def listen(self, shard: Shard, limits: MediaLimits) -> Listened:
         return await self._media.listen(shard, limits)
 
-    async def translate(self, *asked: Any) -> Translation:
-        return await self._translator.translate(*asked)
+    async def translate(
+        self, windows: Sequence[Window], source: str, targets: Sequence[str], name: str, wishes: Wishes
+    ) -> Translation:
+        return await self._translator.translate(windows, source, targets, wishes)
 
     async def capabilities(self) -> EngineCapabilities:
         return self._translator.engine.capabilities

@@ -145,7 +145,7 @@ async def ask_the_service(spool: Path) -> None:
     workers = FakeWorkers()
     workers.free.clear()
     settings = ServeSettings(door=DoorLimits(working=1, waiting=1))
-    transport = httpx2.ASGITransport(app=make_app(settings, Served("small", CAPABILITIES, 4), workers, spool))
+    transport = httpx2.ASGITransport(app=make_app(settings, Served("small", CAPABILITIES, 2, 4), workers, spool))
     async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000") as client:
 
         async def post() -> int:

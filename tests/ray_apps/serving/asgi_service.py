@@ -22,7 +22,7 @@ class Service:
     def __init__(self, spool: Path, workers: FakeWorkers | None = None, **settings: Any) -> None:
         self.workers = workers or FakeWorkers()
         self.spool = spool
-        self.app = make_app(ServeSettings(**settings), Served("small", CAPABILITIES, 4), self.workers, spool)
+        self.app = make_app(ServeSettings(**settings), Served("small", CAPABILITIES, 2, 4), self.workers, spool)
 
     def client(self) -> httpx2.AsyncClient:
         transport = httpx2.ASGITransport(app=self.app, raise_app_exceptions=False)

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from b200_kernels.engine import EngineCapabilities
-from pipelines.media.decode import Probe
 from pipelines.media.media_error import MediaError
-from pipelines.records import SAMPLE_RATE, Failure, PartWindow, Segment, Shard, Text, Window
+from pipelines.records import SAMPLE_RATE, Failure, Medium, PartWindow, Segment, Shard, Text, Window
 from pipelines.settings import MediaLimits
 from pipelines.speech.listen import Listened
+from ray_apps.serving.workers import Opened
 from ray_apps.translator import Translation, Wishes
 
 CAPABILITIES = EngineCapabilities(
@@ -45,13 +45,14 @@ class FakeWorkers:
         self.raises: Exception | None = None
         self.limits: list[MediaLimits] = []
 
-    async def probe(self, path: str, limits: MediaLimits, language: str | None) -> Probe:
-        with open(path, "rb") as file:  # noqa: PTH123
+    async def opened(self, medium: Medium, limits: MediaLimits, language: str | None, shard_s: float) -> Opened:
+        with open(medium.url, "rb") as file:  # noqa: PTH123
             self.content = file.read()
         self.limits.append(limits)
         if self.failure:
             raise MediaError(Failure(kind=self.failure, detail="/secret/path: libav said so", permanent=self.permanent))
-        return Probe(duration_s=self.duration_s, container="wav", audio_stream=0, language=self.tagged)
+        found = {"duration_s": self.duration_s, "container": "wav", "audio_stream": 0, "language": self.tagged}
+        return Opened(medium.model_copy(update=found), None)
 
     async def listen(self, shard: Shard, limits: MediaLimits) -> Listened:
         starts = [float(s) for s in range(0, int(self.duration_s), 10) if shard.start_s <= s < shard.end_s]

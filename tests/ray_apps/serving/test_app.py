@@ -359,7 +359,7 @@ def test_a_request_has_its_time_and_no_more(tmp_path):
     service.workers.free.clear()
     answer = service.post()
     assert (answer.status_code, answer.json()["error"]["code"]) == (504, "deadline")
-    assert service.workers.stopped == 3
+    assert service.workers.stopped == 2
     assert service.workers.limits[0].wall_s <= 0.2
     assert list(tmp_path.iterdir()) == []
 
@@ -374,13 +374,13 @@ def test_a_client_that_goes_away_ends_its_work(tmp_path, stream):
             pass
 
         async def leave():
-            while len(service.workers.asked) < 3:
+            while len(service.workers.asked) < 2:
                 await asyncio.sleep(0)
 
         await service.app(*_scope(stream + _multipart(), send=send, until=leave))
 
     asyncio.run(asyncio.wait_for(ask(), 20))
-    assert service.workers.stopped == 3
+    assert service.workers.stopped == 2
     assert service.app.state.service.admission.open == 0
     assert list(tmp_path.iterdir()) == []
 

@@ -35,7 +35,7 @@ class FakeTranslator:
     def __init__(self) -> None:
         self.may = asyncio.Event()
 
-    async def translate(self, windows: Any, source: str, targets: Any, name: str, wishes: Any) -> Translation:
+    async def translate(self, windows: Any, source: str, targets: Any, wishes: Any) -> Translation:
         await self.may.wait()
         return Translation(source, ())
 
