@@ -17,6 +17,8 @@ NOT_OPENED = "not_opened"
 """Kind of failure of a file that a scan passes by because of its name; nothing went wrong with it."""
 NOT_ALLOWED = "not_allowed"
 """Kind of failure of an address that may not be fetched."""
+TO_IDENTIFY = "auto"
+"""A shard's language where nobody named one: its first transcripts tell it."""
 UNIDENTIFIED = "und"
 """A shard's language where nobody named one and its own transcripts do not tell it (ISO 639-2: undetermined)."""
 

@@ -34,7 +34,7 @@ from pipelines.ledger.probed import forget_probed
 from pipelines.ledger.runs import ManifestRows, Run, save_run, with_rows
 from pipelines.ledger.tables import write_summary, write_tables
 from pipelines.media.media_error import MediaError
-from pipelines.records import UNIDENTIFIED, Failure, Medium, Shard
+from pipelines.records import TO_IDENTIFY, UNIDENTIFIED, Failure, Medium, Shard
 from pipelines.settings import MediaLimits
 from ray_apps import metered, profiled
 from ray_apps.plan import CLUSTER_CPU, CLUSTER_GPU, JobPlan, actor_memory_gb, plan_job, warn_of_pair
@@ -125,7 +125,7 @@ def _shown(settings: Settings) -> dict[str, str]:
     return {
         "program": "voxtral translate",
         "out": _without_secrets(settings.out),
-        "source": settings.source or "auto",
+        "source": settings.source or TO_IDENTIFY,
         "targets": ",".join(settings.targets),
         "model": _without_secrets(settings.model or "by the hardware"),
     }
@@ -286,7 +286,7 @@ class _Job:
 
     def _warn_of_language(self, row: ShardRow) -> None:
         """Once for each identified language that the checkpoint does not declare: of named ones the plan warned."""
-        if row.shard.source != "auto" or row.part is None or row.part.source in (*self.identified, UNIDENTIFIED):
+        if row.shard.source != TO_IDENTIFY or row.part is None or row.part.source in (*self.identified, UNIDENTIFIED):
             return
         self.identified.add(row.part.source)
         for target in row.shard.targets:

@@ -25,7 +25,7 @@ from b200_kernels.precision import detect_device
 from b200_kernels.prompts import Transcribe, Translate
 from pipelines.languages import language_code
 from pipelines.media.decode import probe
-from pipelines.records import Medium
+from pipelines.records import TO_IDENTIFY, Medium
 from pipelines.settings import MediaLimits, VadSettings, WindowSettings
 from pipelines.speech.listen import listen
 from pipelines.speech.shards import cut_into_shards
@@ -171,7 +171,7 @@ def _heard(checkpoint: Checkpoint, media: str, count: int) -> tuple[np.ndarray, 
     facts: dict[str, Any] = {"duration_s": found.duration_s, "audio_stream": found.audio_stream}
     medium = Medium(id="benchmark", url=media, name=media, size=0, version="", **facts)
     windows: list[np.ndarray] = []
-    for shard in cut_into_shards(medium, settings.shard_s, "auto", ()):
+    for shard in cut_into_shards(medium, settings.shard_s, TO_IDENTIFY, ()):
         heard = listen(shard, limits, VadSettings(), settings, checkpoint.capabilities.window_s, SileroVad())
         windows += [window.samples.astype(np.float32) / 32768 for window in heard.windows]
     if not windows:

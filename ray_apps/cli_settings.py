@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from pipelines.records import TO_IDENTIFY
 from pipelines.subtitles.substation import read_styles
 from pipelines.subtitles.subtitle_files import FORMATS
 from ray_apps.settings import Settings
@@ -107,7 +108,7 @@ def _normalised(values: dict[str, Any]) -> dict[str, Any]:
         raise UsageError("into which language? Say so with --target-lang, for example --target-lang French")
     values["targets"] = tuple(dict.fromkeys(language_code(target) for target in targets))
     source = values.get("source")
-    values["source"] = None if source in (None, "auto") else language_code(str(source))
+    values["source"] = None if source in (None, TO_IDENTIFY) else language_code(str(source))
     if isinstance(values.get("glossary"), str | Path):
         from ray_apps.glossary_file import read_glossary
 

@@ -30,12 +30,11 @@ from pipelines.archive.storage import Store
 from pipelines.ledger.parts import PartStore
 from pipelines.ledger.probed import keep_probed, probed
 from pipelines.ledger.runs import RunError, load_run, newest_record
-from pipelines.records import Failure
+from pipelines.records import TO_IDENTIFY, Failure
 from pipelines.speech.shards import shard_count
 from quality.ladder import ladder, transcript_ladder
 from quality.similarity import is_available
 from ray_apps.settings import Recipe, Settings, digest
-from ray_apps.shards import AUTO as TO_BE_FOUND_OUT
 from ray_apps.shards import Shards
 
 
@@ -281,7 +280,7 @@ def _with_languages(media: Media, settings: Settings, checkpoint: Checkpoint) ->
     sources, refused, refusals = [], {}, dict[tuple[str, tuple[str, ...]], Failure | None]()
     columns = (media.column(name).to_pylist() for name in names)
     for row, (language, listed, targets, failure) in enumerate(zip(*columns, strict=True)):
-        source = _source(language, listed, settings, checkpoint) or TO_BE_FOUND_OUT
+        source = _source(language, listed, settings, checkpoint) or TO_IDENTIFY
         sources.append(source)
         pair = source, tuple(targets or settings.targets)
         if pair not in refusals:
@@ -300,7 +299,7 @@ def _refusal(source: str, targets: tuple[str, ...], checkpoint: Checkpoint) -> F
     """Why the checkpoint does not translate from a language that is known."""
     try:
         for target in targets:
-            if source not in (target, TO_BE_FOUND_OUT):
+            if source not in (target, TO_IDENTIFY):
                 check_pair(checkpoint.capabilities, source, target)
     except UnsupportedPair as error:
         return Failure(kind="language", detail=str(error), permanent=True)

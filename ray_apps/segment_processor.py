@@ -22,7 +22,7 @@ from cluster.feedback import Feedback
 from cluster.hardware import get_optimal_config
 from pipelines.languages import language_code
 from pipelines.media.decode import decode, probe
-from pipelines.records import SAMPLE_RATE, UNIDENTIFIED, PartWindow, Segment, Window
+from pipelines.records import SAMPLE_RATE, TO_IDENTIFY, UNIDENTIFIED, PartWindow, Segment, Window
 from pipelines.settings import MediaLimits, WindowSettings
 from pipelines.speech.vad import FRAME
 from pipelines.speech.windows import merge_into_windows
@@ -82,7 +82,7 @@ class B200OptimizedProcessor:
             samples = await asyncio.to_thread(_decoded, audio_path, wanted)
             windows = _windows(wanted, samples, engine.capabilities.window_s)
             translator = VoxtralTranslator(TranslatorSettings(model=None), engine)
-            translation = await translator.translate(windows, "auto", (target,))
+            translation = await translator.translate(windows, TO_IDENTIFY, (target,))
         finally:
             if own is not None:
                 await asyncio.to_thread(own.close)

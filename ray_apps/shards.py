@@ -15,11 +15,10 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines.archive.media import Media
-from pipelines.records import Medium, Shard
+from pipelines.records import TO_IDENTIFY, Medium, Shard
 from pipelines.speech.segments import FRAME_S
 from pipelines.speech.shards import cut_shard
 
-AUTO = "auto"
 _SLICE = 2_000
 """Shards of a slice: as many are sent to a task at once, packed into some tens of kilobytes."""
 
@@ -44,7 +43,7 @@ class Shards(Sequence[Shard]):
     @classmethod
     def all_of(cls, media: Media, counts: np.ndarray, sources: Sequence[str], targets: tuple[str, ...]) -> Shards:
         """Every shard of these media; ``sources`` are their languages by row."""
-        languages = tuple(dict.fromkeys(sources)) or (AUTO,)
+        languages = tuple(dict.fromkeys(sources)) or (TO_IDENTIFY,)
         place = {language: at for at, language in enumerate(languages)}
         spoken = np.array([place[source] for source in sources], np.int16)
         first = np.cumsum(counts, dtype=np.int64) - counts
@@ -89,7 +88,7 @@ class Shards(Sequence[Shard]):
     @property
     def auto(self) -> np.ndarray:
         """Which of them have a language that is to be found out; a mask."""
-        return np.array([language == AUTO for language in self.languages], bool)[self.spoken]
+        return np.array([language == TO_IDENTIFY for language in self.languages], bool)[self.spoken]
 
     @cached_property
     def first(self) -> np.ndarray:

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from pipelines.archive.media import Media
-from pipelines.records import UNIDENTIFIED, Part
-from ray_apps.shards import AUTO, Shards
+from pipelines.records import TO_IDENTIFY, UNIDENTIFIED, Part
+from ray_apps.shards import Shards
 
 LEADERS = 3
 """Shards of a medium that are tried one after another: each costs a pass of its own."""
@@ -28,7 +28,7 @@ class SpokenLanguages:
 
     def __init__(self, media: Media) -> None:
         self._media = media
-        self._languages = [AUTO]
+        self._languages = [TO_IDENTIFY]
         self._known = np.zeros(len(media), np.int16)
         """Places in ``_languages``."""
         self._led = np.zeros(len(media), np.int8)
@@ -64,7 +64,7 @@ class SpokenLanguages:
         held_back = waits & (shards.indices != leader[rows]) & (self._led[rows] < LEADERS)
         leading = np.unique(rows[waits & ~held_back])
         self._led[leading] = np.minimum(self._led[leading], LEADERS) + 1
-        return self._told(shards.where(~held_back), AUTO), shards.where(held_back)
+        return self._told(shards.where(~held_back), TO_IDENTIFY), shards.where(held_back)
 
     def settle(self, shards: Shards) -> Shards:
         """Shards that did not tell, in their medium's language after all: what its first shard that told says, or the

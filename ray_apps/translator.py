@@ -23,7 +23,7 @@ from b200_kernels.engines import AUTO, open_engine
 from b200_kernels.prompts import Transcribe
 from pipelines.archive.storage import Store
 from pipelines.ledger.parts import PartStore, ShardAttempt
-from pipelines.records import UNIDENTIFIED, Failure, Part, PartWindow, Window
+from pipelines.records import TO_IDENTIFY, UNIDENTIFIED, Failure, Part, PartWindow, Window
 from quality.gate import LIKELY_LANGUAGES
 from quality.glossary import Term
 from quality.language_id import identify
@@ -130,7 +130,7 @@ class VoxtralTranslator:
 
         ``source`` is an ISO 639-1 code or ``auto``. The same window asked again gives the same text.
         """
-        spoken = await self._identify(windows) if source == "auto" else source
+        spoken = await self._identify(windows) if source == TO_IDENTIFY else source
         used = self.settings.fallback_source if spoken == UNIDENTIFIED else spoken
         gate, glossary = self.settings.gate, (*self.settings.glossary, *wishes.terms)
         asked = (
@@ -192,7 +192,7 @@ class VoxtralTranslator:
         source = shard.source
         try:
             async with asyncio.timeout(deadline_s):
-                if source == "auto":
+                if source == TO_IDENTIFY:
                     source = await self._identify(row.windows)
                     if source == UNIDENTIFIED and row.windows:
                         detail = "its transcripts do not tell the spoken language"

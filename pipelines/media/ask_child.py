@@ -25,7 +25,7 @@ from typing import IO, Any, Protocol
 
 from pipelines.archive.filesystems import scheme_of
 from pipelines.archive.url_rules import UrlRefused
-from pipelines.media.media_error import MediaError
+from pipelines.media.media_error import CRASHED, MediaError
 from pipelines.media.warm_child import Lost, Streams, start_warm_child
 from pipelines.records import Failure
 from pipelines.settings import MediaLimits
@@ -172,7 +172,7 @@ def _listen(output: int, words: int, bounds: _Bounds) -> tuple[bytearray, bytes]
                     selector.unregister(key.fd)
                 key.data.extend(piece)
             if len(data) > bounds.most_bytes:
-                raise _error("crashed", "the decoder wrote more than it was asked for", permanent=True)
+                raise _error(CRASHED, "the decoder wrote more than it was asked for", permanent=True)
             del said[:-_MOST_WORDS]
     return data, bytes(said)
 
@@ -183,7 +183,7 @@ def _answer(said: bytes, status: int, limits: MediaLimits) -> dict[str, Any]:
         try:
             told: dict[str, Any] = json.loads(lines[-1])
         except (IndexError, ValueError):
-            raise _error("crashed", "the decoder ended without an answer", permanent=False) from None
+            raise _error(CRASHED, "the decoder ended without an answer", permanent=False) from None
         if "answer" in told:
             return dict(told["answer"])
         raise _error(told["kind"], told["detail"], told["permanent"])
@@ -192,8 +192,8 @@ def _answer(said: bytes, status: int, limits: MediaLimits) -> dict[str, Any]:
     last = f": {lines[-1]}" if lines else ""
     if status < 0:
         name = signal.Signals(-status).name
-        raise _error("crashed", f"the decoder died of {name}{last}", permanent=-status in _OWN_FAULT)
-    raise _error("crashed", f"the decoder ended with status {status}{last}", permanent=False)
+        raise _error(CRASHED, f"the decoder died of {name}{last}", permanent=-status in _OWN_FAULT)
+    raise _error(CRASHED, f"the decoder ended with status {status}{last}", permanent=False)
 
 
 def _error(kind: str, detail: str, permanent: bool) -> MediaError:

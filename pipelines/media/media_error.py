@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pipelines.records import Failure
 
+CRASHED = "crashed"
+"""Kind of failure of a medium whose decoder died: for good by its own fault; else somebody killed it."""
+
 
 class MediaError(Exception):
     """A medium, or a part of it, gives no sound; ``failure`` says why and whether trying again can help.

@@ -16,7 +16,7 @@ import numpy as np
 
 from cluster.feedback import Feedback
 from pipelines.media.decode import decode, probe
-from pipelines.records import SAMPLE_RATE, Medium, Segment, Shard, Window
+from pipelines.records import SAMPLE_RATE, TO_IDENTIFY, Medium, Segment, Shard, Window
 from pipelines.settings import MediaLimits, VadSettings, WindowSettings
 from pipelines.speech.segments import context_s, find_segments
 from pipelines.speech.shards import cut_into_shards
@@ -112,7 +112,7 @@ def enhanced_vad_segments(
         audio_stream=found.audio_stream,
     )
     segments: list[Segment] = []
-    shards = cut_into_shards(medium, WindowSettings().shard_s, "auto", ())
+    shards = cut_into_shards(medium, WindowSettings().shard_s, TO_IDENTIFY, ())
     for shard in shards:
         samples, first_sample, frame = _decoded(shard, limits, context_s(vad, max_segment_duration))
         probabilities = frame_probabilities(detector, samples, first_sample, frame)

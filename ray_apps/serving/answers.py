@@ -15,7 +15,7 @@ from typing import Any
 from starlette.responses import Response
 
 from pipelines.languages import english_name
-from pipelines.records import UNIDENTIFIED, Cue, PartWindow, Text
+from pipelines.records import TO_IDENTIFY, UNIDENTIFIED, Cue, PartWindow, Text
 from pipelines.subtitles.cue_text import shown_lines
 from pipelines.subtitles.subtitle_files import DEMO_NOTICE, render
 from quality.ladder import FIRST
@@ -199,7 +199,7 @@ def _demo(demo_model: bool) -> dict[str, Any]:
 
 def _named(code: str) -> str:
     """As OpenAI says it: ``tr`` is ``turkish``."""
-    return "" if code in (UNIDENTIFIED, "auto") else english_name(code).lower()
+    return "" if code in (UNIDENTIFIED, TO_IDENTIFY) else english_name(code).lower()
 
 
 def _json(value: dict[str, Any]) -> bytes:

@@ -29,12 +29,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from b200_kernels.checkpoints import UnsupportedPair
 from b200_kernels.engine import EngineCapabilities
 from pipelines.media.media_error import MediaError
-from pipelines.records import Cue
+from pipelines.records import TO_IDENTIFY, Cue
 from ray_apps import metered
 from ray_apps.serving import answers, page
 from ray_apps.serving.admission import Admission
 from ray_apps.serving.errors import ApiError, invalid, of_medium, too_late, unavailable
-from ray_apps.serving.forms import AUTO, TranscriptionForm, TranslationForm, body_schema, parsed
+from ray_apps.serving.forms import TranscriptionForm, TranslationForm, body_schema, parsed
 from ray_apps.serving.jobs.routes import OWNER, JobRoutes, add_job_routes
 from ray_apps.serving.keys import Keys, KeysError
 from ray_apps.serving.prompt_terms import prompt_header, wanted_terms
@@ -239,7 +239,7 @@ class _Service:
         if isinstance(form, TranslationForm):
             target = form.to_language or self.settings.target_code
         source = self.settings.source_code if form.language is None else form.language
-        source = None if source == AUTO else source
+        source = None if source == TO_IDENTIFY else source
         if "word" in form.timestamp_granularities and (target or not (await self._engine()).token_timings):
             raise invalid("word times are not to be had of this model and task", "timestamp_granularities[]")
         wishes = Wishes(form.temperature, wanted_terms(form.prompt, target).terms)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from pipelines.media.media_error import CRASHED
 from pipelines.records import Failure
 
 
@@ -33,8 +34,6 @@ class ApiError(Exception):
 
 _KINDS = {429: "rate_limit_error", 401: "authentication_error"}
 
-CRASHED = "crashed"
-"""Kind of failure of a medium whose decoder died: for good by its own fault; else somebody killed it."""
 _MEDIA: dict[str, tuple[int, str]] = {
     "not_media": (415, "this is no audio or video file that is known here"),
     "undecodable": (415, "no decoder here understands its audio"),

@@ -8,14 +8,13 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from pipelines.languages import language_code
+from pipelines.records import TO_IDENTIFY
 from ray_apps.serving.errors import invalid
 
 ResponseFormat = Literal["json", "text", "srt", "vtt", "verbose_json"]
 Granularity = Literal["segment", "word"]
 _LISTS = {"timestamp_granularities"}
 _LONGEST_NAME = 100
-AUTO = "auto"
-"""Asks for the spoken language to be found out."""
 
 
 class TranscriptionForm(BaseModel):
@@ -38,7 +37,7 @@ class TranscriptionForm(BaseModel):
     @field_validator("language", "to_language", check_fields=False)
     @classmethod
     def _known(cls, text: str | None) -> str | None:
-        return text if text == AUTO else language_code(text) if text else None
+        return text if text == TO_IDENTIFY else language_code(text) if text else None
 
 
 class TranslationForm(TranscriptionForm):

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from b200_kernels.engine import CacheName, DtypeName, EngineName
 from pipelines.archive.url_rules import UrlRules
 from pipelines.languages import language_code
+from pipelines.records import TO_IDENTIFY
 from pipelines.settings import CueSettings, MediaLimits, VadSettings, WindowSettings
 from quality.settings import GateSettings
 from ray_apps.settings import Settings
@@ -97,7 +98,7 @@ class ServeSettings(BaseModel):
     @property
     def source_code(self) -> str | None:
         """ISO 639-1 code. Raises UnknownLanguage."""
-        return None if self.source in (None, "auto") else language_code(str(self.source))
+        return None if self.source in (None, TO_IDENTIFY) else language_code(str(self.source))
 
     @property
     def target_code(self) -> str:

@@ -19,8 +19,8 @@ from typing import TypeVar
 
 from b200_kernels.checkpoints import check_pair
 from b200_kernels.engine import EngineCapabilities
-from pipelines.media.media_error import MediaError
-from pipelines.records import UNIDENTIFIED, Cue, Medium, PartWindow, Shard, Window
+from pipelines.media.media_error import CRASHED, MediaError
+from pipelines.records import TO_IDENTIFY, UNIDENTIFIED, Cue, Medium, PartWindow, Shard, Window
 from pipelines.settings import CueSettings, MediaLimits
 from pipelines.speech.listen import Listened
 from pipelines.speech.shards import cut_into_shards
@@ -113,7 +113,7 @@ class Work:
 
     async def _translated(self, opened: Opened, wanted: Asked, until: float, tell: Tell | None) -> Done:
         medium, target = opened.medium, wanted.target
-        source = wanted.source or medium.language or self.capabilities.only_language or "auto"
+        source = wanted.source or medium.language or self.capabilities.only_language or TO_IDENTIFY
         self._check(source, target)
         shards = cut_into_shards(medium, self.shard_s, source, ())
         spoken = _Spoken(shards[0].source if shards else UNIDENTIFIED, self.fallback_source)
@@ -175,7 +175,7 @@ class Work:
         self, heard: Sequence[Window], wanted: Asked, name: str, spoken: _Spoken
     ) -> tuple[PartWindow, ...]:
         """The first windows, where they have to tell the language of the rest."""
-        if spoken.code != "auto" or not heard:
+        if spoken.code != TO_IDENTIFY or not heard:
             return ()
         told = await self._ask(heard[:_IDENTIFIED_FROM], wanted, name, spoken)
         spoken.code = told.source
@@ -188,7 +188,7 @@ class Work:
 
     def _check(self, source: str, target: str | None) -> None:
         """Raises UnsupportedPair; a real model's languages are its own affair, and its scores tell."""
-        if source not in ("auto", UNIDENTIFIED):
+        if source not in (TO_IDENTIFY, UNIDENTIFIED):
             check_pair(self.capabilities, source, target or source)
 
     async def _heard(self, opened: Opened, shard: Shard, until: float) -> Listened:
@@ -206,7 +206,7 @@ async def _twice(ask: Callable[[], Awaitable[T]]) -> T:
     try:
         return await ask()
     except MediaError as error:
-        if error.failure.permanent or error.failure.kind != "crashed":
+        if error.failure.permanent or error.failure.kind != CRASHED:
             raise
         return await ask()
 
@@ -229,7 +229,7 @@ class _Spoken:
     @property
     def named(self) -> str:
         """What the answer calls it: a medium without speech tells none."""
-        return UNIDENTIFIED if self.code == "auto" else self.code
+        return UNIDENTIFIED if self.code == TO_IDENTIFY else self.code
 
     @property
     def asked_as(self) -> str:

@@ -24,7 +24,7 @@ from b200_kernels.engine import EngineCapabilities, EngineError, SpeechRequest
 from b200_kernels.ops.vad import SileroVad
 from b200_kernels.prompts import Transcribe
 from pipelines.media.decode import probe
-from pipelines.records import SAMPLE_RATE, Medium, Shard, Window
+from pipelines.records import SAMPLE_RATE, TO_IDENTIFY, Medium, Shard, Window
 from pipelines.settings import MediaLimits, VadSettings, WindowSettings
 from pipelines.speech.listen import Listened, listen
 from pipelines.speech.shards import cut_into_shards
@@ -82,7 +82,7 @@ class MediaPreparation:
         """Look into it; ``language`` (ISO 639-1) tells which stream. One that is short is heard in the same call."""
         found = await asyncio.to_thread(probe, medium.url, limits, None, language)
         medium = medium.model_copy(update=found.model_dump())
-        shards = cut_into_shards(medium, shard_s, "auto", ())
+        shards = cut_into_shards(medium, shard_s, TO_IDENTIFY, ())
         short = len(shards) == 1 and medium.duration_s <= SHORT_S
         return Opened(medium, await self.listen(shards[0], limits) if short else None)
 
