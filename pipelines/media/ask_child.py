@@ -26,6 +26,7 @@ from typing import IO, Any, Protocol
 from pipelines.archive.filesystems import scheme_of
 from pipelines.archive.url_rules import UrlRefused
 from pipelines.media.media_error import CRASHED, MediaError
+from pipelines.media.stop import Stop, Stopped
 from pipelines.media.warm_child import Lost, Streams, start_warm_child
 from pipelines.records import Failure
 from pipelines.settings import MediaLimits
@@ -71,6 +72,7 @@ class _Bounds:
     limits: MediaLimits
     deadline: float
     most_bytes: int
+    stop: Stop | None
 
 
 def fresh_command(name: str) -> tuple[str, ...]:
@@ -79,14 +81,19 @@ def fresh_command(name: str) -> tuple[str, ...]:
 
 
 def ask_child(
-    name: str, request: dict[str, Any], limits: MediaLimits, most_bytes: int, command: Sequence[str] | None = None
+    name: str,
+    request: dict[str, Any],
+    limits: MediaLimits,
+    most_bytes: int,
+    command: Sequence[str] | None = None,
+    stop: Stop | None = None,
 ) -> tuple[bytearray, dict[str, Any]]:
     """Ask ``decode_child`` or ``remux_child``. Returns its output, at most ``most_bytes``, and its answer.
 
-    ``command`` is started instead. Raises MediaError.
+    ``command`` is started instead. Raises MediaError, and Stopped where ``stop`` said so.
     """
     line = json.dumps({**request, "limits": limits.model_dump()}) + "\n"
-    bounds = _Bounds(limits, time.monotonic() + limits.wall_s, most_bytes)
+    bounds = _Bounds(limits, time.monotonic() + limits.wall_s, most_bytes, stop)
     environment = _environment()
     if command is None and sys.platform == "linux":
         start = partial(start_warm_child, name, _scheme(request["url"], limits), environment)
@@ -121,7 +128,7 @@ def _environment() -> dict[str, str]:
 
 
 def _asked(start: Callable[[Streams], _Child], lines: str, bounds: _Bounds) -> tuple[bytearray, dict[str, Any]]:
-    """Raises MediaError, and Lost as the child does."""
+    """Raises MediaError, Stopped, and Lost as the child does."""
     with contextlib.ExitStack() as ours:
         with contextlib.ExitStack() as theirs:
             output, output_end = _pipe(ours, theirs)
@@ -156,20 +163,26 @@ def _as_file(lines: str) -> IO[bytes]:
 
 
 def _listen(output: int, words: int, bounds: _Bounds) -> tuple[bytearray, bytes]:
-    """Collect stdout and the end of stderr until both close. Raises TimeoutError at the deadline."""
+    """Collect stdout and the end of stderr until both close. Raises TimeoutError at the deadline, and Stopped."""
     data, said = bytearray(), bytearray()
+    open_ends = 2
     with selectors.DefaultSelector() as selector:
         selector.register(output, selectors.EVENT_READ, data)
         selector.register(words, selectors.EVENT_READ, said)
-        while selector.get_map():
+        if bounds.stop is not None:
+            selector.register(bounds.stop, selectors.EVENT_READ)
+        while open_ends:
             left_s = bounds.deadline - time.monotonic()
             ready = selector.select(max(0.0, left_s))
             if not ready or left_s < 0:
                 raise TimeoutError
             for key, _ in ready:
+                if key.fileobj is bounds.stop:
+                    raise Stopped
                 piece = os.read(key.fd, 1 << 20)
                 if not piece:
                     selector.unregister(key.fd)
+                    open_ends -= 1
                 key.data.extend(piece)
             if len(data) > bounds.most_bytes:
                 raise _error(CRASHED, "the decoder wrote more than it was asked for", permanent=True)

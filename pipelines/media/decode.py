@@ -13,6 +13,7 @@ import langcodes
 import numpy as np
 
 from pipelines.media.ask_child import ask_child
+from pipelines.media.stop import Stop
 from pipelines.records import SAMPLE_RATE, Record
 from pipelines.settings import MediaLimits
 
@@ -37,16 +38,17 @@ def probe(
     language: str | None = None,
     *,
     command: Sequence[str] | None = None,
+    stop: Stop | None = None,
 ) -> Probe:
     """Look into a file: the stream that will be heard, and where its sound really ends.
 
     ``audio_stream`` is an index within the file; without it the stream tagged with ``language`` (ISO 639-1)
     is taken, else the one that a player would take. ``command`` is started instead of the child. Raises
-    :class:`MediaError` for anything that cannot be decoded.
+    :class:`MediaError` for anything that cannot be decoded, :class:`Stopped` where ``stop`` said so.
     """
     tags = _tags(language) if language else []
     request = {"do": "probe", "url": url, "audio_stream": audio_stream, "language_tags": tags}
-    _, answer = ask_child(_CHILD, request, limits, 0, command)
+    _, answer = ask_child(_CHILD, request, limits, 0, command, stop)
     return Probe(
         duration_s=answer["duration_s"],
         container=answer["container"],
@@ -63,17 +65,19 @@ def decode(
     limits: MediaLimits,
     *,
     command: Sequence[str] | None = None,
+    stop: Stop | None = None,
 ) -> np.ndarray:
     """The medium's samples [round(start_s * 16000), round(end_s * 16000)): int16, mono, 16 kHz, shape (n,).
 
     Shorter, down to none, where the medium ends before ``end_s``. Every call gives exactly what the same
-    slice of the whole medium would be. ``command`` is started instead of the child. Raises :class:`MediaError`.
+    slice of the whole medium would be. ``command`` is started instead of the child. Raises :class:`MediaError`, and
+    :class:`Stopped` where ``stop`` said so.
     """
     first, last = round(max(0.0, start_s) * SAMPLE_RATE), round(end_s * SAMPLE_RATE)
     if last <= first:
         return np.zeros(0, np.int16)
     request = {"do": "decode", "url": url, "audio_stream": audio_stream, "first": first, "last": last}
-    data, _ = ask_child(_CHILD, request, limits, (last - first) * 2, command)
+    data, _ = ask_child(_CHILD, request, limits, (last - first) * 2, command, stop)
     return np.frombuffer(data, np.int16)
 
 

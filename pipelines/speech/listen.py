@@ -16,6 +16,7 @@ import numpy as np
 
 from cluster.feedback import Feedback
 from pipelines.media.decode import decode, probe
+from pipelines.media.stop import Stop
 from pipelines.records import SAMPLE_RATE, TO_IDENTIFY, Medium, Segment, Shard, Window
 from pipelines.settings import MediaLimits, VadSettings, WindowSettings
 from pipelines.speech.segments import context_s, find_segments
@@ -52,11 +53,12 @@ def listen(
     windows: WindowSettings,
     window_s: float,
     detector: SpeechDetector,
+    stop: Stop | None = None,
 ) -> Listened:
-    """The windows of the speech that begins in the shard. Raises MediaError."""
+    """The windows of the speech that begins in the shard. Raises MediaError, and Stopped where ``stop`` said so."""
     clock = _Clock()
     with clock.stage("decode"):
-        samples, first_sample, frame = _decoded(shard, limits, context_s(vad, window_s))
+        samples, first_sample, frame = _decoded(shard, limits, context_s(vad, window_s), stop)
     with clock.stage("vad"):
         probabilities = frame_probabilities(detector, samples, first_sample, frame)
         segments = _owned(shard, probabilities, frame, vad, window_s)
@@ -65,7 +67,9 @@ def listen(
     return Listened(tuple(cut), clock.seconds)
 
 
-def _decoded(shard: Shard, limits: MediaLimits, around_s: float) -> tuple[np.ndarray, int, int]:
+def _decoded(
+    shard: Shard, limits: MediaLimits, around_s: float, stop: Stop | None = None
+) -> tuple[np.ndarray, int, int]:
     """Samples with what must be heard around the shard, their first absolute sample, and the first frame to
     judge.
     """
@@ -76,7 +80,7 @@ def _decoded(shard: Shard, limits: MediaLimits, around_s: float) -> tuple[np.nda
     last_frame = -(-int((shard.end_s + around_s) * SAMPLE_RATE) // FRAME)
     end_s = min(last_frame * FRAME / SAMPLE_RATE, medium.duration_s)
     stream = medium.audio_stream if medium.audio_stream is not None else 0
-    samples = decode(medium.url, stream, first_sample / SAMPLE_RATE, end_s, limits)
+    samples = decode(medium.url, stream, first_sample / SAMPLE_RATE, end_s, limits, stop=stop)
     return samples, first_sample, frame
 
 

@@ -23,8 +23,8 @@ class DoorLimits(BaseModel):
     upload_bytes: int = Field(2 * 2**30, gt=0, description="of a request's body")
     field_bytes: int = Field(64 * 2**10, gt=0, description="of one form field that is no file")
     parts: int = Field(64, gt=0, description="of a form")
-    working: int = Field(16, gt=0, description="requests whose medium is worked on at a time, each ingress replica")
-    waiting: int = Field(16, ge=0, description="requests beyond these that may be open; the next is answered 429")
+    working: int = Field(32, gt=0, description="requests whose medium is worked on at a time, each ingress replica")
+    waiting: int = Field(0, ge=0, description="requests beyond these that may be open; the next is answered 429")
     stalled_s: float = Field(60.0, gt=0, description="longest pause in an upload; then 408")
     deadline_s: float = Field(3600.0, gt=0, description="from a request's first byte to its answer's last; then 504")
     retry_after_s: int = Field(10, gt=0, description="what a 429 or 503 asks a client to wait")
@@ -78,7 +78,7 @@ class ServeSettings(BaseModel):
     min_replicas: int | None = Field(None, ge=1, description="translators; fewer than max: Serve scales them")
     max_replicas: int | None = Field(None, ge=1)
     waiting_audio_s: float = Field(60.0, gt=0, description="audio waiting for a translator at which another is started")
-    windows_in_flight: int | None = Field(None, ge=1, description="of one request; None: what its translators take")
+    windows_in_flight: int | None = Field(None, ge=1, description="of all requests; None: twice what translators take")
     spool: str | None = Field(
         None, description="folder for uploads that ingress and media replicas share; None: both run on the head node"
     )

@@ -83,7 +83,7 @@ class Work:
     shard_s: float
     translators: int
     windows_in_flight: int
-    """Of one medium."""
+    """Of all media together, each its share, but a call at least."""
     fallback_source: str = "en"
     _at_work: int = field(default=0, init=False)
 
@@ -149,7 +149,7 @@ class Work:
                 for window in first:
                     yield window
                 for at_once in self._calls(heard[len(first) :]):
-                    while asked and sum(call.windows for call in asked) + len(at_once) > self.windows_in_flight:
+                    while asked and sum(call.windows for call in asked) + len(at_once) > self._share:
                         for window in (await asked[0].answer).windows:
                             yield window
                         asked.popleft()
@@ -164,6 +164,11 @@ class Work:
             for task in left:
                 task.cancel()
             await asyncio.gather(*left, return_exceptions=True)
+
+    @property
+    def _share(self) -> int:
+        """Windows that one medium may have in flight just now."""
+        return self.windows_in_flight // self._at_work
 
     def _calls(self, windows: Sequence[Window]) -> Iterator[Sequence[Window]]:
         """The windows, as many together as one call has."""

@@ -11,7 +11,7 @@ import asyncio
 import math
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -24,6 +24,7 @@ from b200_kernels.engine import EngineCapabilities, EngineError, SpeechRequest
 from b200_kernels.ops.vad import SileroVad
 from b200_kernels.prompts import Transcribe
 from pipelines.media.decode import probe
+from pipelines.media.stop import Stop
 from pipelines.records import SAMPLE_RATE, TO_IDENTIFY, Medium, Shard, Window
 from pipelines.settings import MediaLimits, VadSettings, WindowSettings
 from pipelines.speech.listen import Listened, listen
@@ -80,7 +81,7 @@ class MediaPreparation:
 
     async def opened(self, medium: Medium, limits: MediaLimits, language: str | None, shard_s: float) -> Opened:
         """Look into it; ``language`` (ISO 639-1) tells which stream. One that is short is heard in the same call."""
-        found = await asyncio.to_thread(probe, medium.url, limits, None, language)
+        found = await _in_a_thread(lambda stop: probe(medium.url, limits, None, language, stop=stop))
         medium = medium.model_copy(update=found.model_dump())
         shards = cut_into_shards(medium, shard_s, TO_IDENTIFY, ())
         short = len(shards) == 1 and medium.duration_s <= SHORT_S
@@ -88,12 +89,30 @@ class MediaPreparation:
 
     async def listen(self, shard: Shard, limits: MediaLimits) -> Listened:
         with profiled.stage(self.profile, "listen", shard.name) as costs:
-            heard = await asyncio.to_thread(listen, shard, limits, self.vad, self.windows, self.window_s, self.detector)
+            heard = await _in_a_thread(lambda stop: self._listened(shard, limits, stop))
             costs.seconds, costs.audio_s = heard.seconds, shard.end_s - shard.start_s
         return heard
 
+    def _listened(self, shard: Shard, limits: MediaLimits, stop: Stop) -> Listened:
+        return listen(shard, limits, self.vad, self.windows, self.window_s, self.detector, stop)
+
     async def ready(self) -> bool:
         return True
+
+
+async def _in_a_thread(work: Callable[[Stop], T]) -> T:
+    """What the work returns; when nobody waits for it any more it is told to stop."""
+    stop = Stop()
+
+    def working() -> T:
+        with stop:
+            return work(stop)
+
+    try:
+        return await asyncio.to_thread(working)
+    except asyncio.CancelledError:
+        stop.now()
+        raise
 
 
 class Translator:

@@ -19,6 +19,7 @@ import pytest
 from pipelines.media import warm_child
 from pipelines.media.decode import probe
 from pipelines.media.media_error import MediaError
+from pipelines.media.stop import Stop, Stopped
 from pipelines.settings import MediaLimits
 from tests.pipelines.media.fake_store import write_entry_points
 from tests.pipelines.media_samples import speech_like, write_media
@@ -107,6 +108,18 @@ def test_a_crash_a_hang_and_an_endless_loop_disturb_no_neighbour(tmp_path, clip)
     assert (spun.kind, spun.permanent) == ("limit", True)
     assert gone(json.loads((tmp_path / "hang.json").read_text())["pid"])
     assert look(tmp_path)["parent"] == parent
+
+
+def test_a_child_of_which_nobody_wants_the_answer_any_more_is_killed_at_once(tmp_path):
+    told = tmp_path / "hang.json"
+    with Stop() as stop, ThreadPoolExecutor(1) as threads:
+        asked = threads.submit(probe, f"fake://hang{told}", MediaLimits(wall_s=600), stop=stop)
+        until(lambda: told.exists() and bool(told.read_text()))
+        stop.now()
+        with pytest.raises(Stopped):
+            asked.result(timeout=60)
+    stop.now()  # nobody listens any more
+    assert gone(json.loads(told.read_text())["pid"])
 
 
 def test_hundreds_of_requests_leave_nothing_behind(tmp_path):

@@ -85,6 +85,19 @@ def test_no_more_windows_are_in_flight_than_are_allowed(tmp_path):
     assert len(done.windows) == A_MINUTE
 
 
+def test_media_that_are_at_work_together_share_what_may_be_in_flight(tmp_path):
+    workers = FakeCountedWorkers(60.0)
+    workers.last_first = True
+
+    async def three() -> None:
+        shared = work(workers, translators=6, in_flight=12)
+        await asyncio.gather(*(shared.run(medium(tmp_path), 60.0) for _ in range(3)))
+
+    asyncio.run(three())
+    assert workers.calls == [3, 3] * 3
+    assert workers.most <= 12
+
+
 def test_a_call_goes_out_whatever_is_allowed(tmp_path):
     done = asyncio.run(work(FakeCountedWorkers(60.0), translators=1, in_flight=1).run(medium(tmp_path), 60.0))
     assert len(done.windows) == A_MINUTE

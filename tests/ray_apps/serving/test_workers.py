@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import select
+import threading
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,9 +13,11 @@ import pytest
 from ray.exceptions import ActorDiedError
 from ray.serve.exceptions import BackPressureError
 
-from pipelines.records import Window
+from pipelines.media.stop import Stop, Stopped
+from pipelines.records import Medium, Window
+from pipelines.settings import MediaLimits
 from ray_apps.serving import workers
-from ray_apps.serving.workers import TRIES, Replicas, Translator, Unavailable, asked
+from ray_apps.serving.workers import TRIES, MediaPreparation, Replicas, Translator, Unavailable, asked
 from ray_apps.translator import NO_WISHES, Translation, TranslatorSettings
 
 
@@ -108,6 +112,31 @@ def test_who_answered_lately_is_not_asked_whether_it_is_ready(monkeypatch):
         assert (media.ready.calls, translator.ready.calls) == (2, 2)
 
     asyncio.run(work())
+
+
+def test_whoever_stops_waiting_for_a_medium_ends_its_decoding(monkeypatch):
+    began, ended = threading.Event(), threading.Event()
+
+    def fake_probe(*_asked: Any, stop: Stop) -> None:
+        began.set()
+        if select.select([stop], [], [], 60)[0]:
+            ended.set()
+        raise Stopped
+
+    monkeypatch.setattr(workers, "probe", fake_probe)
+    medium = Medium(id="m", url="film.mp4", name="upload", size=1, version="")
+
+    async def leave() -> None:
+        asking = asyncio.create_task(
+            MediaPreparation.__new__(MediaPreparation).opened(medium, MediaLimits(), None, 600.0)
+        )
+        await asyncio.to_thread(began.wait, 60)
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+        assert await asyncio.to_thread(ended.wait, 60)
+
+    asyncio.run(leave())
 
 
 class Method:
