@@ -12,7 +12,7 @@ DEMO := demo_output
 WORK := .work
 TORCH := $(shell grep '^torch==' constraints.txt)
 
-.PHONY: demo test triton-test lint embedded embedded-eval alignment archive stages child-cost overhead metrics-overhead dashboard profile-cost media-set kill-test chaos cue-rules cue-timing sabotage quality-bench report-scale scale schemathesis load-test clean help
+.PHONY: demo test triton-test lint embedded embedded-eval alignment archive stages child-cost overhead telling-cost dashboard profile-cost media-set kill-test chaos cue-rules cue-timing sabotage quality-bench report-scale scale schemathesis load-test clean help
 
 help:  ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/'
@@ -75,9 +75,9 @@ overhead: $(READY)  ## the batch job against one process without Ray
 	mkdir -p $(WORK)
 	$(BIN)/python -m ray_apps.benchmarks.overhead --work $(WORK)/overhead --json $(WORK)/overhead.json
 
-metrics-overhead: $(READY)  ## what telling metrics costs a job
+telling-cost: $(READY)  ## what metrics and profile cost a job, shard by shard
 	mkdir -p $(WORK)
-	$(BIN)/python -m ray_apps.benchmarks.metrics_overhead --work $(WORK)/metrics-overhead --json $(WORK)/metrics-overhead.json
+	$(BIN)/python -m ray_apps.benchmarks.telling_cost --work $(WORK)/telling-cost --json $(WORK)/telling-cost.json
 
 dashboard: $(READY)  ## a job and the service under a real Prometheus (Debian's package), drawn as docs/dashboard.svg
 	mkdir -p $(WORK)

@@ -39,14 +39,16 @@ from ray_apps.serving.jobs.folder import JobFolder
 from ray_apps.serving.jobs.keeper import Keeper
 from ray_apps.serving.settings import ServeSettings
 from ray_apps.serving.uploads import sweep_now_and_then
-from ray_apps.serving.workers import MediaPreparation, Replicas, Translator
+from ray_apps.serving.workers import MOST_IN_A_CALL, MediaPreparation, Replicas, Translator
 from ray_apps.settings import Recipe
 from ray_apps.translator import TranslatorSettings
 
 APP, INGRESS, MEDIA, TRANSLATOR = "voxtral", "Ingress", "MediaPreparation", "VoxtralTranslator"
 
 _WINDOWS_A_TRANSLATOR = {"gpu": MOST_ROWS // VOXTRAL_MINI.texts, "cpu": 16}
-"""In flight in one replica: what fills its batch, and little more, so that the rest goes to others."""
+"""Calls in flight in one replica: what fills its batch when each has a window, as where media are few; so that the rest
+goes to others. Calls of many media have up to four windows each.
+"""
 _MEDIA_CALLS = 4
 """At a time in one media replica: decoding is in children, and a probe must not wait for an hour's decoding."""
 _HEAD = {"node:__internal_head__": 0.001}
@@ -193,7 +195,7 @@ def _translator(
 ) -> serve.Application:
     policy = AutoscalingPolicy(
         policy_function=WaitingAudio,
-        policy_kwargs={"waiting_audio_s": settings.waiting_audio_s, "window_s": recipe.window_s},
+        policy_kwargs={"waiting_audio_s": settings.waiting_audio_s, "call_s": recipe.window_s},
     )
     in_flight = _in_flight(resources)
     told = {"profile": SERVICE if settings.profiling else None}
@@ -207,7 +209,7 @@ def _translator(
             target_ongoing_requests=in_flight,
             policy=policy,
         ),
-        graceful_shutdown_timeout_s=actor.window_deadline_s,
+        graceful_shutdown_timeout_s=MOST_IN_A_CALL * actor.window_deadline_s,
         ray_actor_options={
             "num_cpus": resources.actor_cpus,
             "num_gpus": resources.actor_gpus,

@@ -11,8 +11,9 @@ import asyncio
 import contextlib
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Coroutine, Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
@@ -40,6 +41,7 @@ ENOUGH_LETTERS = 120
 """Transcribed letters after which the spoken language is identified."""
 SURE = 0.5
 """Below this an identified language is a guess: a stray word must not decide for a film."""
+T = TypeVar("T")
 LANGUAGE_UNKNOWN = "language_unknown"
 """Kind of failure of a shard that waits until the rest of its medium tells the language."""
 
@@ -138,7 +140,7 @@ class VoxtralTranslator:
             for window in windows
         )
         with self._meter.translating(windows) as told:
-            texts = tuple(await asyncio.gather(*asked))
+            texts = await _all_or_none(asked)
             told(texts)
         return Translation(spoken, texts)
 
@@ -255,6 +257,17 @@ class VoxtralTranslator:
 
     def _parts(self, url: str) -> PartStore:
         return PartStore(Store(url), self.settings.fingerprint)
+
+
+async def _all_or_none(works: Iterable[Coroutine[None, None, T]]) -> tuple[T, ...]:
+    """All results, in order. Raises what the first one raises that fails, when the others have ended too."""
+    tasks = [asyncio.ensure_future(work) for work in works]
+    try:
+        return tuple(await asyncio.gather(*tasks))
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _has_died(attempt: ShardAttempt | Failure | None) -> bool:

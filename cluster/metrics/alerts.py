@@ -62,6 +62,7 @@ def alerts(pace: Pace = Pace()) -> tuple[Alert, ...]:
     before = f"{pace.before_s}s"
     rejects = 'verdict="needs_review"'
     waiting = look.total(m.REQUESTS_OPEN, "SessionName", 'state="waiting"')
+    turned_away = look.rate(m.REQUESTS, "SessionName", 'status="429"')
     return (
         Alert(
             "VoxtralJobStalled",
@@ -141,13 +142,13 @@ def alerts(pace: Pace = Pace()) -> tuple[Alert, ...]:
         ),
         Alert(
             "VoxtralQueueGrows",
-            "growth of the requests that wait, a second",
-            f"deriv(({waiting})[{pace.window_s}s:{pace.every_s}s])",
+            "growth of the requests that wait, or requests turned away, a second",
+            f"deriv(({waiting})[{pace.window_s}s:{pace.every_s}s]) > 0 or {turned_away}",
             0,
             pace.hold_s,
             "ticket",
             "Requests come faster than they are answered",
-            "More replicas (max_replicas in serve_config.yaml, or nodes for them); those past the limit get a 429.",
+            "More replicas (max_replicas in serve_config.yaml, or nodes for them): who finds the door full gets a 429.",
         ),
         Alert(
             "VoxtralObjectStoreNearFull",

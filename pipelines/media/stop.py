@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import threading
 
 
 class Stopped(Exception):
@@ -15,10 +16,11 @@ class Stop:
 
     def __init__(self) -> None:
         self._seen, self._told = socket.socketpair()
+        self._lock = threading.Lock()
 
     def now(self) -> None:
         """From any thread, and too late without harm."""
-        with contextlib.suppress(OSError):
+        with self._lock, contextlib.suppress(OSError):
             self._told.send(b"x")
 
     def fileno(self) -> int:
@@ -29,5 +31,6 @@ class Stop:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._seen.close()
-        self._told.close()
+        with self._lock:
+            self._seen.close()
+            self._told.close()

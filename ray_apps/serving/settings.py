@@ -78,7 +78,9 @@ class ServeSettings(BaseModel):
     min_replicas: int | None = Field(None, ge=1, description="translators; fewer than max: Serve scales them")
     max_replicas: int | None = Field(None, ge=1)
     waiting_audio_s: float = Field(60.0, gt=0, description="audio waiting for a translator at which another is started")
-    windows_in_flight: int | None = Field(None, ge=1, description="of all requests; None: twice what translators take")
+    windows_in_flight: int | None = Field(
+        None, ge=1, description="of all requests together, of each eight at least; None: by the translators"
+    )
     spool: str | None = Field(
         None, description="folder for uploads that ingress and media replicas share; None: both run on the head node"
     )

@@ -9,11 +9,12 @@ does not know HTTP.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 import time
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -26,13 +27,11 @@ from pipelines.speech.listen import Listened
 from pipelines.speech.shards import cut_into_shards
 from pipelines.subtitles.cues import make_cues
 from pipelines.subtitles.final_cues import final_cues
-from ray_apps.serving.workers import Opened, Workers
+from ray_apps.serving.workers import MOST_IN_A_CALL, Opened, Workers
 from ray_apps.translator import NO_WISHES, Translation, Wishes
 
 _IDENTIFIED_FROM = 4
 """Windows that tell the spoken language where nobody named it."""
-_MOST_IN_A_CALL = 4
-"""Windows. Cues come when a call is answered, and a replica that dies loses a call."""
 _CUES_SHARE = 10
 """After a look for final cues comes a rest of so many times its length, which grows with the medium."""
 
@@ -83,7 +82,7 @@ class Work:
     shard_s: float
     translators: int
     windows_in_flight: int
-    """Of all media together, each its share, but a call at least."""
+    """Of all media whose windows are asked about; each has its share, but two calls at least, one behind the other."""
     fallback_source: str = "en"
     _at_work: int = field(default=0, init=False)
 
@@ -93,14 +92,17 @@ class Work:
         Raises MediaError, UnsupportedPair, ValueError (what the engine refuses), Unavailable, TimeoutError.
         """
         until = time.monotonic() + deadline_s
-        async with asyncio.timeout(deadline_s), self._counted():
+        async with asyncio.timeout(deadline_s):
+            if asked.source:
+                self._check(asked.source, asked.target)
             opened = await self._opened(asked, until)
             if tell:
                 await tell(Progress(0.0, opened.medium.duration_s))
             return await self._translated(opened, asked, until, tell)
 
-    @asynccontextmanager
-    async def _counted(self) -> AsyncIterator[None]:
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        """A medium whose windows are asked about: those that are being opened have none in flight."""
         self._at_work += 1
         try:
             yield
@@ -134,6 +136,7 @@ class Work:
         """Windows with their texts, in the medium's order."""
         asked: deque[_Call] = deque()
         hearing: asyncio.Task[Listened] | None = None
+        counted = contextlib.ExitStack()
         try:
             for at, shard in enumerate(shards):
                 hearing = hearing or asyncio.create_task(self._heard(opened, shard, until))
@@ -143,13 +146,15 @@ class Work:
                         for window in asked.popleft().answer.result().windows:
                             yield window
                 heard = (await hearing).windows
+                if not at:
+                    counted.enter_context(self._counted())
                 following = shards[at + 1 : at + 2]
                 hearing = asyncio.create_task(self._heard(opened, following[0], until)) if following else None
                 first = await self._identify(heard, wanted, shard.name, spoken)
                 for window in first:
                     yield window
                 for at_once in self._calls(heard[len(first) :]):
-                    while asked and sum(call.windows for call in asked) + len(at_once) > self._share:
+                    while asked and sum(call.unanswered for call in asked) + len(at_once) > self._share:
                         for window in (await asked[0].answer).windows:
                             yield window
                         asked.popleft()
@@ -160,6 +165,7 @@ class Work:
                     yield window
                 asked.popleft()
         finally:
+            counted.close()
             left = [*(call.answer for call in asked), *([hearing] if hearing else [])]
             for task in left:
                 task.cancel()
@@ -168,12 +174,12 @@ class Work:
     @property
     def _share(self) -> int:
         """Windows that one medium may have in flight just now."""
-        return self.windows_in_flight // self._at_work
+        return max(2 * MOST_IN_A_CALL, self.windows_in_flight // self._at_work)
 
     def _calls(self, windows: Sequence[Window]) -> Iterator[Sequence[Window]]:
         """The windows, as many together as one call has."""
         spread = max(1, self.translators // self._at_work)
-        size = min(_MOST_IN_A_CALL, math.ceil(len(windows) / spread))
+        size = min(MOST_IN_A_CALL, math.ceil(len(windows) / spread))
         return (windows[at : at + size] for at in range(0, len(windows), size or 1))
 
     async def _identify(
@@ -218,10 +224,14 @@ async def _twice(ask: Callable[[], Awaitable[T]]) -> T:
 
 @dataclass(frozen=True)
 class _Call:
-    """Some windows in flight."""
+    """Some windows that are asked about."""
 
     windows: int
     answer: asyncio.Task[Translation]
+
+    @property
+    def unanswered(self) -> int:
+        return 0 if self.answer.done() else self.windows
 
 
 @dataclass
@@ -294,7 +304,7 @@ def _end_s(window: PartWindow) -> float:
 
 
 def _medium(asked: Asked) -> Medium:
-    """Named by its content: the same upload gives the same texts, sampled retries included."""
+    """Named by its content."""
     return Medium(
         id=asked.sha256[:32],
         url=asked.path,

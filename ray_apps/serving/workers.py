@@ -38,6 +38,8 @@ PAUSE_S = 0.5
 """After a death, before the next try, times the number of tries: Serve drops a dead replica from its list in less."""
 SHORT_S = 60.0
 """A medium is heard as soon as it is opened, which saves a call; a longer one first tells how long it is."""
+MOST_IN_A_CALL = 4
+"""Windows. Cues come when a call is answered, and a replica that dies loses a call."""
 LATELY_S = 60.0
 """An answer that is younger shows that replicas of its kind live."""
 _DIED = (RayActorError, ActorUnavailableError, WorkerCrashedError, DeploymentUnavailableError)
@@ -80,11 +82,16 @@ class MediaPreparation:
         self.detector.probabilities(np.zeros(SAMPLE_RATE, np.int16))
 
     async def opened(self, medium: Medium, limits: MediaLimits, language: str | None, shard_s: float) -> Opened:
-        """Look into it; ``language`` (ISO 639-1) tells which stream. One that is short is heard in the same call."""
+        """Look into it; ``language`` (ISO 639-1) tells which stream. One that is short is heard in the same call, which
+        has ``limits.wall_s`` for both.
+        """
+        began = time.monotonic()
         found = await _in_a_thread(lambda stop: probe(medium.url, limits, None, language, stop=stop))
         medium = medium.model_copy(update=found.model_dump())
         shards = cut_into_shards(medium, shard_s, TO_IDENTIFY, ())
         short = len(shards) == 1 and medium.duration_s <= SHORT_S
+        left_s = max(0.1, limits.wall_s - (time.monotonic() - began))
+        limits = limits.model_copy(update={"wall_s": left_s})
         return Opened(medium, await self.listen(shards[0], limits) if short else None)
 
     async def listen(self, shard: Shard, limits: MediaLimits) -> Listened:
@@ -122,7 +129,7 @@ class Translator:
         self.translator = await asyncio.to_thread(VoxtralTranslator, settings)
         self.windows, self.audio_s = 0, 0.0
         """What is in it. Only the count tells that nothing is: seconds that come and go leave a rest."""
-        self._moved = time.monotonic()
+        self._moved, self._tokens = time.monotonic(), 0
         await self._warm_up()
 
     async def _warm_up(self) -> None:
@@ -158,7 +165,10 @@ class Translator:
         return answer
 
     def check_health(self) -> None:
-        """Serve asks now and then. An engine that has windows and finishes none for a window's deadline hangs."""
+        """Serve asks now and then. An engine that has windows and writes no token for a window's deadline hangs."""
+        tokens = self.translator.engine.stats().tokens
+        if tokens != self._tokens:
+            self._moved, self._tokens = time.monotonic(), tokens
         if self.windows and time.monotonic() - self._moved > self.translator.settings.window_deadline_s:
             raise RuntimeError("the engine does not come to an end")
 

@@ -113,6 +113,30 @@ def test_sampled_retries_are_seeded_by_what_is_heard_and_not_by_where_it_stands(
     assert len(set(seeds(window()))) == len(seeds(window())) > 1
 
 
+def test_a_window_that_is_refused_ends_the_work_on_its_neighbours():
+    class FakeRefusingEngine(FakeEngine):
+        ended = 0
+
+        async def generate(self, request):
+            if len(request.samples) == 16_000:
+                raise ValueError("too short")
+            try:
+                await asyncio.Event().wait()
+            finally:
+                self.ended += 1
+
+    engine = FakeRefusingEngine(good)
+    actor = VoxtralTranslator(TranslatorSettings(model=None), engine)
+    windows = [window(), window(5.0), window(10.0, seconds=1.0)]
+
+    async def refused() -> None:
+        with pytest.raises(ValueError, match="too short"):
+            await actor.translate(windows, "tr", ("fr",))
+        assert engine.ended == 2
+
+    asyncio.run(refused())
+
+
 def test_a_language_that_nobody_named_is_identified_from_the_first_transcripts():
     engine = FakeEngine(good, languages=frozenset({"fr", "de"}), demo_model=False)
     actor = VoxtralTranslator(TranslatorSettings(model=None), engine)

@@ -36,7 +36,7 @@ from ray_apps.translator import Translation, TranslatorSettings, VoxtralTranslat
 _LOOK_S = 5.0
 """Without an answer, before it is looked whether everybody lives."""
 _WINDOWS = 64
-"""In flight of one clip: more than any has."""
+"""In flight of one process: at least eight of every clip, and none has more."""
 
 
 @dataclass(frozen=True)

@@ -101,6 +101,12 @@ def test_an_alert_fires_for_its_ill_and_for_no_other(folder, alert):
     promtool_tests(folder, WELL | ILL.get(alert, {}), promql_expr_test=[case])
 
 
+def test_requests_that_are_turned_away_are_a_queue_that_grows(folder):
+    full = {'ray_voxtral_requests_total{SessionName="s",WorkerId="i",route="/r",status="429"}': "0+6x120"}
+    fires = [{"labels": '{alertname="VoxtralQueueGrows"}', "value": 1}]
+    promtool_tests(folder, WELL | full, promql_expr_test=[{"expr": FIRING, "eval_time": "2h", "exp_samples": fires}])
+
+
 def test_every_alert_is_tested():
     assert [alert.name for alert in alerts.alerts()] == list(ILL)
 

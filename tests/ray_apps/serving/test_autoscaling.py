@@ -35,11 +35,11 @@ def context(requests: float, queued: float, told: dict[str, float]) -> Autoscali
     [
         (0, 0, {}, 1),
         (4, 0, {"a": 110.0}, 2),  # 110 s inside
-        (4, 0, {}, 2),  # nobody tells yet: four windows of 30 s
+        (4, 0, {}, 2),  # nobody tells yet: four calls of 30 s
         (12, 8, {"a": 20.0, "b": 20.0}, 2),  # 40 s inside, eight queued of 10 s each as these
-        (12, 8, {"a": 60.0, "b": 60.0}, 6),  # the same number of windows, three times as long
+        (12, 8, {"a": 60.0, "b": 60.0}, 6),  # the same number of calls, three times as long
         (100, 90, {"a": 300.0}, 8),  # never more than may be
     ],
 )
 def test_replicas_follow_the_audio_and_not_the_number_of_requests(requests, queued, told, replicas):
-    assert WaitingAudio(waiting_audio_s=60.0, window_s=30.0)(context(requests, queued, told))[0] == replicas
+    assert WaitingAudio(waiting_audio_s=60.0, call_s=30.0)(context(requests, queued, told))[0] == replicas

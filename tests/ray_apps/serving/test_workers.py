@@ -13,12 +13,16 @@ import pytest
 from ray.exceptions import ActorDiedError
 from ray.serve.exceptions import BackPressureError
 
+from pipelines.media.decode import Probe
 from pipelines.media.stop import Stop, Stopped
-from pipelines.records import Medium, Window
+from pipelines.records import Medium, Shard, Window
 from pipelines.settings import MediaLimits
+from pipelines.speech.listen import Listened
 from ray_apps.serving import workers
 from ray_apps.serving.workers import TRIES, MediaPreparation, Replicas, Translator, Unavailable, asked
 from ray_apps.translator import NO_WISHES, Translation, TranslatorSettings
+
+MEDIUM = Medium(id="m", url="film.mp4", name="upload", size=1, version="")
 
 
 class Clock:
@@ -38,6 +42,8 @@ class FakeTranslator:
 
     def __init__(self) -> None:
         self.may = asyncio.Event()
+        self.tokens = 0
+        self.engine = SimpleNamespace(stats=lambda: SimpleNamespace(tokens=self.tokens))
 
     async def translate(self, windows: Any, source: str, targets: Any, wishes: Any) -> Translation:
         await self.may.wait()
@@ -50,7 +56,7 @@ class FakeTranslator:
 def test_an_engine_that_finishes_nothing_is_unhealthy_and_a_busy_one_is_not(monkeypatch):
     monkeypatch.setattr(workers, "time", clock := Clock())
     replica = Translator.__new__(Translator)
-    replica.windows, replica.audio_s, replica._moved = 0, 0.0, clock.now
+    replica.windows, replica.audio_s, replica._moved, replica._tokens = 0, 0.0, clock.now, 0
     window = Window(start_s=0.0, segments=(), samples=np.zeros(16_000, np.int16))
 
     async def work() -> None:
@@ -60,6 +66,9 @@ def test_an_engine_that_finishes_nothing_is_unhealthy_and_a_busy_one_is_not(monk
         waiting = asyncio.create_task(replica.translate([window], "tr", ["fr"], "x", NO_WISHES))
         await asyncio.sleep(0)
         assert replica.record_autoscaling_stats() == {"audio_s": 1.0}
+        clock.now += 299
+        replica.translator.tokens += 1
+        replica.check_health()
         clock.now += 299
         replica.check_health()
         clock.now += 2
@@ -77,7 +86,7 @@ def test_a_replica_that_was_busy_and_is_idle_stays_healthy(monkeypatch):
     """0.1 + 0.2 - 0.1 - 0.2 is not 0: it must not look like audio that waits."""
     monkeypatch.setattr(workers, "time", clock := Clock())
     replica = Translator.__new__(Translator)
-    replica.windows, replica.audio_s, replica._moved = 0, 0.0, clock.now
+    replica.windows, replica.audio_s, replica._moved, replica._tokens = 0, 0.0, clock.now, 0
     windows = [Window(start_s=0.0, segments=(), samples=np.zeros(count, np.int16)) for count in (1600, 3200)]
 
     async def work() -> None:
@@ -114,6 +123,29 @@ def test_who_answered_lately_is_not_asked_whether_it_is_ready(monkeypatch):
     asyncio.run(work())
 
 
+@pytest.mark.parametrize(
+    ("duration_s", "shard_s", "heard"),
+    [(60.0, 600.0, True), (60.1, 600.0, False), (50.0, 20.0, False), (0.0, 600.0, False)],
+)
+def test_a_short_medium_is_heard_when_it_is_opened_and_no_other(monkeypatch, duration_s, shard_s, heard):
+    asked: list[tuple[str, float]] = []
+
+    def fake_listen(shard: Shard, limits: MediaLimits, *_more: Any) -> Listened:
+        asked.append((shard.name, limits.wall_s))
+        return Listened((), {})
+
+    found = Probe(duration_s=duration_s, container="wav", audio_stream=1, language="tr")
+    monkeypatch.setattr(workers, "probe", lambda *_asked, **_more: found)
+    monkeypatch.setattr(workers, "listen", fake_listen)
+    replica = MediaPreparation.__new__(MediaPreparation)
+    replica.vad = replica.windows = replica.window_s = replica.detector = replica.profile = None
+    limits = MediaLimits(wall_s=5.0)
+    opened = asyncio.run(replica.opened(MEDIUM, limits, None, shard_s))
+    assert (opened.medium.duration_s, opened.medium.audio_stream, opened.medium.language) == (duration_s, 1, "tr")
+    assert (opened.heard is not None) == heard == bool(asked)
+    assert all(name == "m/00000" and wall_s < 5.0 for name, wall_s in asked)
+
+
 def test_whoever_stops_waiting_for_a_medium_ends_its_decoding(monkeypatch):
     began, ended = threading.Event(), threading.Event()
 
@@ -124,11 +156,10 @@ def test_whoever_stops_waiting_for_a_medium_ends_its_decoding(monkeypatch):
         raise Stopped
 
     monkeypatch.setattr(workers, "probe", fake_probe)
-    medium = Medium(id="m", url="film.mp4", name="upload", size=1, version="")
 
     async def leave() -> None:
         asking = asyncio.create_task(
-            MediaPreparation.__new__(MediaPreparation).opened(medium, MediaLimits(), None, 600.0)
+            MediaPreparation.__new__(MediaPreparation).opened(MEDIUM, MediaLimits(), None, 600.0)
         )
         await asyncio.to_thread(began.wait, 60)
         asking.cancel()
