@@ -25,7 +25,7 @@ os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 os.environ.setdefault("RAY_SERVE_RUN_USER_CODE_IN_SEPARATE_THREAD", "0")
 os.environ.setdefault("RAY_SERVE_RUN_ROUTER_IN_SEPARATE_LOOP", "0")
 os.environ.setdefault("RAY_SERVE_METRICS_EXPORT_INTERVAL_MS", "1000")
-os.environ.setdefault("RAY_SERVE_CONTROL_LOOP_INTERVAL_S", "0.5")
+os.environ.setdefault("RAY_SERVE_CONTROL_LOOP_INTERVAL_S", "1")
 
 import ray
 
@@ -58,6 +58,9 @@ def ray_session(address: str | None, metadata: Mapping[str, str] | None = None) 
     else:
         # The backend calls it an error that actors may restart, and prints so on every run.
         os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+        # What only the dashboard and the driver's copy of the logs read, of which a local Ray has neither.
+        os.environ.setdefault("RAY_task_events_report_interval_ms", "0")
+        os.environ.setdefault("LOG_NAME_UPDATE_INTERVAL_S", "10")
         ray.init(
             include_dashboard=False,
             job_config=job,
