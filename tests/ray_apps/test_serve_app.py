@@ -208,6 +208,28 @@ def test_a_replica_that_dies_costs_no_answer(url, batch, sample_archive, deploym
     assert json.loads(told[0].removeprefix(b"data: "))["text"] == "\n".join(" ".join(cue["lines"]) for cue in cues)
 
 
+def test_an_ingress_that_dies_fails_what_is_open_and_openais_client_asks_again(client, url, batch, sample_archive):
+    name = "interviews/röportaj.ogg"
+    content, asking = (sample_archive / name).read_bytes(), client.with_options(max_retries=2)
+    with ThreadPoolExecutor() as pool:
+        stream = requests.post(
+            f"{url}/v1/audio/translations", files={"file": content}, data={"stream": "true"}, stream=True, timeout=240
+        )
+        events = stream.iter_lines()
+        progress = (line for line in events if b"voxtral.progress" in line)
+        next(progress)
+        again = pool.submit(
+            asking.audio.translations.create, model="embedded", file=(name, content), response_format="srt"
+        )
+        next(progress)  # both are at work
+        assert _kill_one(INGRESS)
+        left: list[bytes] = []
+        with contextlib.suppress(requests.RequestException):
+            left += events
+        assert not any(b"transcript.text.done" in line for line in left)
+        assert again.result(240) == of_batch(batch, name, "fr", "srt")
+
+
 def _kill_one(deployment: str) -> bool:
     """Kill a replica as a machine that dies would."""
     named = ray.util.list_named_actors(all_namespaces=True)
