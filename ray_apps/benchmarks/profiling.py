@@ -16,6 +16,7 @@ import statistics
 import threading
 import time
 import timeit
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -91,16 +92,24 @@ def measure(media: Path, work: Path, pairs: int) -> dict[str, Any]:
 
 def stage_cost_s() -> float:
     """CPU seconds of this process for one stage's hook, its hand-overs to a book on this Ray among them."""
+    with book_of_its_own() as name:
+        began = time.process_time()
+        for number in range(_CALLS):
+            with profiled.stage(name, _STAGES[number % 3], "medium/00000") as costs:
+                costs.seconds, costs.audio_s = {"decode": 0.1, "vad": 0.02, "windows": 0.001}, 600.0
+        return (time.process_time() - began) / _CALLS
+
+
+@contextlib.contextmanager
+def book_of_its_own() -> Iterator[str]:
+    """The name of a book that nothing else writes into, on this Ray."""
     name = profiled.book_of(f"cost-{time.time_ns()}")
     book = open_book(name)  # which lives as long as it is held
-    began = time.process_time()
-    for number in range(_CALLS):
-        with profiled.stage(name, _STAGES[number % 3], "medium/00000") as costs:
-            costs.seconds, costs.audio_s = {"decode": 0.1, "vad": 0.02, "windows": 0.001}, 600.0
-    spent = time.process_time() - began
-    close_book(name)
-    del book
-    return spent / _CALLS
+    try:
+        yield name
+    finally:
+        close_book(name)
+        del book
 
 
 def _decorator_us() -> float:

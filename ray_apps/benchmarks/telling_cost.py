@@ -17,7 +17,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -28,10 +28,10 @@ import typer
 from b200_kernels.checkpoints import EMBEDDED
 from cluster.feedback import SilentFeedback
 from cluster.metrics.exporter import SWITCH
-from cluster.profile.ray_book import close_book, open_book
 from cluster.profiler import PerformanceProfiler
-from ray_apps import metered, profiled
+from ray_apps import metered
 from ray_apps.benchmarks.overhead import make_media
+from ray_apps.benchmarks.profiling import book_of_its_own
 from ray_apps.plan import plan_job
 from ray_apps.ray_session import ray_session
 from ray_apps.rows import ShardRow
@@ -76,7 +76,7 @@ def main(
     for names, where in ((_METRICS, metered), (_PROFILE, PerformanceProfiler)):
         for name in names:
             setattr(where, name, inside.timed(getattr(where, name)))
-    with ray_session(None), _book() as book:
+    with ray_session(None), book_of_its_own() as book:
         spent, shards, aside_s = _both_ways(media, work / f"run-{time.time_ns()}", inside, book)
     accounted = inside.seconds / spent["1"] + aside_s / sum(spent.values())
     figures = {
@@ -93,17 +93,6 @@ def main(
     typer.echo(json.dumps(figures, indent=2))
     if json_file is not None:
         json_file.write_text(json.dumps(figures, indent=2) + "\n")
-
-
-@contextlib.contextmanager
-def _book() -> Iterator[str]:
-    name = profiled.book_of(f"cost-{time.time_ns()}")
-    book = open_book(name)  # which lives as long as it is held
-    try:
-        yield name
-    finally:
-        close_book(name)
-        del book
 
 
 def _both_ways(media: Path, out: Path, inside: _Inside, book: str) -> tuple[dict[str, float], int, float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -46,8 +47,7 @@ class FakeWorkers:
         self.limits: list[MediaLimits] = []
 
     async def opened(self, medium: Medium, limits: MediaLimits, language: str | None, shard_s: float) -> Opened:
-        with open(medium.url, "rb") as file:  # noqa: PTH123
-            self.content = file.read()
+        self.content = Path(medium.url).read_bytes()
         self.limits.append(limits)
         if self.failure:
             raise MediaError(Failure(kind=self.failure, detail="/secret/path: libav said so", permanent=self.permanent))
